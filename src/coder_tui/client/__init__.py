@@ -1,0 +1,1 @@
+"""Speaks to one deployment: credentials, REST, streams with visible link state, PTY."""

@@ -1,0 +1,1 @@
+"""Real little agents for `coder-tui demo`, the tests and the screenshots."""

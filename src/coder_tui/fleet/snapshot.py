@@ -1,0 +1,231 @@
+"""Frozen rows: all that the screen, the CLI and attention need to know, and nothing of the wire.
+
+Times are aware datetimes in UTC. Text is already made safe to paint (`coder_tui.text`). A `Snapshot` is never
+changed: the store makes a new one, sharing every row that stayed the same, so `is` tells what changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class LinkState(StrEnum):
+    """How we stand with a deployment."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"  # streams are up and have proved themselves
+    POLLING = "polling"  # no stream, but lists work
+    RETRYING = "retrying"  # lost; `next_try` says when
+    REFUSED = "refused"  # credentials: no retry will help
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The visible link state of one deployment. `latency_ms` is the last REST round trip in milliseconds."""
+
+    state: LinkState = LinkState.CONNECTING
+    since: datetime | None = None
+    why: str = ""
+    next_try: datetime | None = None
+    latency_ms: float | None = None
+    refreshed_at: datetime | None = None  # last time the whole list was read and believed
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A Coder deployment or the local hub. `name` is unique in the program and shown to people."""
+
+    name: str
+    url: str = ""
+    user: str = ""
+    version: str = ""
+    is_hub: bool = False
+    link: Link = Link()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One status event as reported. The acknowledgement of an alert belongs to `id`."""
+
+    id: str
+    at: datetime
+    state: str
+    message: str = ""
+    uri: str = ""
+    needs_attention: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app of an agent; `statuses` newest first (sorted by us: time, then id)."""
+
+    id: str
+    slug: str
+    name: str
+    command: str = ""
+    url: str = ""
+    external: bool = False
+    hidden: bool = False
+    health: str = ""
+    statuses: tuple[Status, ...] = ()
+
+    @property
+    def latest(self) -> Status | None:
+        """The newest status, or None when the app has never reported."""
+        return self.statuses[0] if self.statuses else None
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """Names the origin of log lines."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent of the latest build. `id` changes with every build; `name` does not."""
+
+    id: str
+    name: str
+    status: str
+    lifecycle: str
+    parent_id: str | None = None
+    healthy: bool = True
+    health_reason: str = ""
+    directory: str = ""
+    os: str = ""
+    arch: str = ""
+    version: str = ""
+    created_at: datetime | None = None
+    first_connected_at: datetime | None = None
+    last_connected_at: datetime | None = None
+    disconnected_at: datetime | None = None
+    logs_length: int = 0
+    logs_overflowed: bool = False
+    log_sources: tuple[LogSource, ...] = ()
+    apps: tuple[App, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A workspace with its latest build. `deployment` is the deployment's name."""
+
+    deployment: str
+    id: str
+    name: str
+    owner: str
+    build_status: str
+    transition: str
+    build_id: str = ""
+    build_number: int = 0
+    build_at: datetime | None = None
+    build_error: str = ""
+    deadline: datetime | None = None
+    last_used_at: datetime | None = None
+    template: str = ""
+    outdated: bool = False
+    favorite: bool = False
+    dormant: bool = False
+    agents: tuple[Agent, ...] = ()
+    seen_at: datetime | None = None  # when this row was last confirmed by the deployment
+
+    @property
+    def title(self) -> str:
+        """`owner/name`, as people say it."""
+        return f"{self.owner}/{self.name}" if self.owner else self.name
+
+
+class Key(NamedTuple):
+    """Names a row for good: it survives rebuilds, restarts of the TUI, and changes of agent and app ids.
+
+    `agent` and `app` are names (app: slug), empty for a row of the workspace or of the agent itself.
+    """
+
+    deployment: str
+    workspace_id: str
+    agent: str = ""
+    app: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(self)
+
+
+class Level(StrEnum):
+    """Attention levels, most urgent first in this order (design: states and attention)."""
+
+    ASKS = "asks"
+    FAILED = "failed"
+    LOST = "lost"
+    DONE = "done"
+    QUIET = "quiet"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most urgent."""
+        return _RANK[self]
+
+
+_RANK = {level: rank for rank, level in enumerate(Level)}
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A person is needed. One alert for one status event (`event_id`), or one spell of an agent being lost."""
+
+    key: Key
+    level: Level
+    event_id: str
+    since: datetime
+    message: str = ""
+    why: str = ""  # the evidence, in one sentence, for `explain`
+    acked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One app with all that stands around it, as the lists show it. `app` is None for an agent without apps;
+    `agent` is None for a workspace without agents (stopped, building)."""
+
+    key: Key
+    workspace: Workspace
+    agent: Agent | None
+    app: App | None
+    alert: Alert | None = None
+    due: bool = False  # the workspace's deadline is near while the app is working or asking
+    stale: bool = False  # not confirmed since the link was lost
+
+    @property
+    def status(self) -> Status | None:
+        """The newest status that belongs to the running build."""
+        return self.app.latest if self.app else None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole fleet at one moment. `rows` in list order; `alerts` unacknowledged first, most urgent first."""
+
+    seq: int = 0
+    at: datetime | None = None
+    deployments: Mapping[str, Deployment] = field(default_factory=lambda: MappingProxyType({}))
+    workspaces: tuple[Workspace, ...] = ()
+    rows: tuple[Row, ...] = ()
+    alerts: tuple[Alert, ...] = ()
+    cached: bool = False  # painted from disk; nothing has been confirmed yet
+
+    def row(self, key: Key) -> Row | None:
+        """The row with that key, or None."""
+        return next((row for row in self.rows if row.key == key), None)
+
+    def needing(self) -> Iterator[Row]:
+        """Rows with an unacknowledged alert, most urgent first."""
+        rows = {row.key: row for row in self.rows}
+        for alert in self.alerts:
+            if not alert.acked and (row := rows.get(alert.key)):
+                yield row

@@ -1,0 +1,1 @@
+"""The embedded server: the Agents API of Coder on one machine, on SQLite, with real PTYs."""

@@ -1,0 +1,1 @@
+"""Line buffer, filter and search for logs. No Textual."""

@@ -1,0 +1,1 @@
+"""How agents report their state to a deployment or the hub."""

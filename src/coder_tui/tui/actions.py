@@ -1,0 +1,114 @@
+"""The one action table: bindings, footer, help, palette, docs and read-only all come from here.
+
+`scope` is where the key works: `app` everywhere outside a terminal, or the name of one pane. `dangerous` actions
+change something on a deployment: they ask first, and read-only mode disables them visibly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a person can do. `keys` in Textual's spelling, comma separated; `name` is Textual's action."""
+
+    id: str
+    keys: str
+    label: str
+    help: str
+    scope: str = "app"
+    footer: bool = False
+    dangerous: bool = False
+    shown_key: str = ""  # how people write the key, where Textual's spelling is ugly
+
+    @property
+    def name(self) -> str:
+        """Textual's action name: the id after the scope, dashes as underscores."""
+        return self.id.rsplit(".", 1)[-1].replace("-", "_")
+
+    @property
+    def key_text(self) -> str:
+        """The key as shown to people."""
+        return self.shown_key or self.keys.replace(",", " ")
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action("app.next-needing", "space", "next", "Go to the next agent that needs you", footer=True),
+    Action("app.acknowledge", "a", "ack", "Acknowledge this alert: a new event alerts anew", footer=True),
+    Action("app.acknowledge-all", "A", "ack all", "Acknowledge every alert that is shown"),
+    Action("app.undo", "u", "undo", "Take the last acknowledgement back"),
+    Action("app.terminal", "t", "terminal", "Attach a terminal to this agent", footer=True),
+    Action("app.logs", "l", "logs", "Follow this agent's logs", footer=True),
+    Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
+    Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
+    Action("app.workspace", "w", "workspace", "Start, stop or restart this workspace", dangerous=True),
+    Action("app.copy", "y", "copy", "Copy the message, or the name where there is none"),
+    Action(
+        "app.filter",
+        "slash",
+        "filter",
+        "Filter the list: words, state:asks, age>10m, /re/",
+        footer=True,
+        shown_key="/",
+    ),
+    Action("app.palette", "colon,ctrl+p", "command", "Command palette", footer=True, shown_key=":"),
+    Action(
+        "app.zoom",
+        "plus",
+        "zoom",
+        "Zoom the focused pane to the whole window, again to restore",
+        shown_key="+",
+    ),
+    Action("app.help", "question_mark", "help", "Keys and what they do", footer=True, shown_key="?"),
+    Action("app.refresh", "ctrl+r", "refresh", "Read everything again now"),
+    Action("app.next-pane", "tab", "next pane", "Focus the next pane"),
+    Action("app.previous-pane", "shift+tab", "previous pane", "Focus the previous pane"),
+    Action("app.pane-1", "1", "agents", "Focus Needs you or Agents"),
+    Action("app.pane-2", "2", "timeline", "Focus Timeline"),
+    Action("app.pane-3", "3", "logs", "Focus Logs"),
+    Action("app.pane-4", "4", "terminal", "Focus Terminal"),
+    Action("app.theme", "T", "theme", "Next theme"),
+    Action("app.quit", "q", "quit", "Quit; terminals and agents live on"),
+    Action("list.down", "j,down", "down", "Move down", scope="list", shown_key="j"),
+    Action("list.up", "k,up", "up", "Move up", scope="list", shown_key="k"),
+    Action("list.top", "g,home", "top", "First row", scope="list", shown_key="g"),
+    Action("list.bottom", "G,end", "bottom", "Last row", scope="list", shown_key="G"),
+    Action("list.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="list", shown_key="ctrl+d"),
+    Action("list.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="list", shown_key="ctrl+u"),
+    Action("list.open", "enter", "open", "Open: go to its timeline or terminal", scope="list"),
+    Action("logs.down", "j,down", "down", "Scroll down", scope="logs", shown_key="j"),
+    Action("logs.up", "k,up", "up", "Scroll up", scope="logs", shown_key="k"),
+    Action("logs.top", "g,home", "top", "First line", scope="logs", shown_key="g"),
+    Action("logs.bottom", "G,end", "follow", "Last line, and follow", scope="logs", shown_key="G"),
+    Action("logs.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="logs", shown_key="ctrl+d"),
+    Action("logs.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="logs", shown_key="ctrl+u"),
+    Action(
+        "terminal.leave",
+        "ctrl+right_square_bracket",
+        "leave",
+        "Leave the terminal (twice: send it)",
+        scope="terminal",
+        shown_key="ctrl+]",
+    ),
+)
+
+BY_ID = {action.id: action for action in ACTIONS}
+
+
+def bindings(scope: str) -> list[Binding]:
+    """Textual bindings of one scope, rebindable by action id (`App.set_keymap`)."""
+    return [
+        Binding(
+            action.keys,
+            action.name,
+            action.label,
+            show=action.footer,
+            id=action.id,
+            key_display=action.key_text,
+        )
+        for action in ACTIONS
+        if action.scope == scope
+    ]
