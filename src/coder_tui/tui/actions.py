@@ -41,6 +41,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.acknowledge-all", "A", "ack all", "Acknowledge every alert that is shown"),
     Action("app.undo", "u", "undo", "Take the last acknowledgement back"),
     Action("app.terminal", "t", "terminal", "Attach a terminal to this agent", footer=True),
+    Action("app.shell", "s", "shell", "Open a shell in this workspace"),
     Action("app.logs", "l", "logs", "Follow this agent's logs", footer=True),
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
