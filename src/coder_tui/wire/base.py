@@ -36,14 +36,10 @@ def format_time(value: datetime) -> str:
     """RFC 3339 in UTC as Go writes it: no trailing zeros in the fraction, `Z` at the end."""
     if value.tzinfo is None:
         value = value.replace(tzinfo=UTC)
-    text = value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") if value.year >= 1000 else _old_time(value)
+    value = value.astimezone(UTC)
+    text = value.replace(microsecond=0, tzinfo=None).isoformat()
     fraction = f"{value.microsecond:06d}".rstrip("0")
     return f"{text}.{fraction}Z" if fraction else f"{text}Z"
-
-
-def _old_time(value: datetime) -> str:
-    # strftime does not pad years below 1000 on every platform
-    return value.replace(microsecond=0, tzinfo=None).isoformat()
 
 
 Time = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time, return_type=str)]
