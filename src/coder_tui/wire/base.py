@@ -66,7 +66,8 @@ class WireModel(BaseModel):
         fields = type(self).model_fields
         for key in self.OMIT:
             # a pointer in Go (default None here) is left out when nil, a plain value when zero
-            if key in data and (data[key] is None or (not data[key] and fields[key].default is not None)):
+            pointer = key in fields and fields[key].default is None
+            if key in data and (data[key] is None or (not data[key] and not pointer)):
                 del data[key]
         return data
 
