@@ -111,7 +111,7 @@ class AgentUpdate(WireModel):
 
 
 class WatchError(WireModel):
-    """Why a connection watch cannot go on. Codes: 1 several agents, 2 unknown name, 3 no agent, 4 shutdown, 5 database."""
+    """Why a connection watch cannot go on. Code 1: several agents, 2: unknown name, 3: no agent, 4: shutdown."""
 
     OMIT = frozenset({"details"})
 
