@@ -62,7 +62,11 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An app of an agent; `statuses` newest first (sorted by us: time, then id)."""
+    """An app of an agent; `statuses` newest first (sorted by us: time, then id).
+
+    `since` is when the running build was made: older statuses are history and say nothing about the app now
+    (Coder never resets statuses). None when the latest build is not a start.
+    """
 
     id: str
     slug: str
@@ -73,11 +77,16 @@ class App:
     hidden: bool = False
     health: str = ""
     statuses: tuple[Status, ...] = ()
+    since: datetime | None = None
 
     @property
     def latest(self) -> Status | None:
-        """The newest status, or None when the app has never reported."""
-        return self.statuses[0] if self.statuses else None
+        """The newest status of the running build, or None when the app has not reported since it started."""
+        return self.statuses[0] if self.statuses and self.current(self.statuses[0]) else None
+
+    def current(self, status: Status) -> bool:
+        """Whether that status belongs to the running build, not to history."""
+        return self.since is None or status.at >= self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +136,7 @@ class Workspace:
     build_number: int = 0
     build_at: datetime | None = None
     build_error: str = ""
+    build_reason: str = ""  # who or what asked for the build: initiator, autostop, dormancy, ...
     deadline: datetime | None = None
     last_used_at: datetime | None = None
     template: str = ""
@@ -134,7 +144,10 @@ class Workspace:
     favorite: bool = False
     dormant: bool = False
     agents: tuple[Agent, ...] = ()
-    seen_at: datetime | None = None  # when this row was last confirmed by the deployment
+    last_status: Status | None = None  # newest of any app, unless it predates the running build
+    # When the deployment first said this. Reading the same again changes nothing here (rows are shared);
+    # the link's `refreshed_at` tells when the whole list was last confirmed.
+    seen_at: datetime | None = field(default=None, compare=False)
 
     @property
     def title(self) -> str:
@@ -186,6 +199,7 @@ class Alert:
     message: str = ""
     why: str = ""  # the evidence, in one sentence, for `explain`
     acked: bool = False
+    seq: int = field(default=0, compare=False)  # the snapshot in which this event was first seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +214,14 @@ class Row:
     alert: Alert | None = None
     due: bool = False  # the workspace's deadline is near while the app is working or asking
     stale: bool = False  # not confirmed since the link was lost
+    log_at: datetime | None = None  # when we last saw the agent's log grow; None: not since we look
 
     @property
     def status(self) -> Status | None:
-        """The newest status that belongs to the running build."""
-        return self.app.latest if self.app else None
+        """The newest status that belongs to the running build; for a workspace without agents, its last one."""
+        if self.app:
+            return self.app.latest
+        return self.workspace.last_status if self.agent is None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,14 +235,17 @@ class Snapshot:
     rows: tuple[Row, ...] = ()
     alerts: tuple[Alert, ...] = ()
     cached: bool = False  # painted from disk; nothing has been confirmed yet
+    confirmed: frozenset[str] = frozenset()  # deployments whose list has been read since the start
+    _index: dict[Key, Row] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def row(self, key: Key) -> Row | None:
-        """The row with that key, or None."""
-        return next((row for row in self.rows if row.key == key), None)
+        """The row with that key, or None. Indexed on first use."""
+        if not self._index and self.rows:
+            self._index.update((row.key, row) for row in self.rows)
+        return self._index.get(key)
 
     def needing(self) -> Iterator[Row]:
         """Rows with an unacknowledged alert, most urgent first."""
-        rows = {row.key: row for row in self.rows}
         for alert in self.alerts:
-            if not alert.acked and (row := rows.get(alert.key)):
+            if not alert.acked and (row := self.row(alert.key)):
                 yield row
