@@ -66,6 +66,7 @@ class App:
 
     `since` is when the running build was made: older statuses are history and say nothing about the app now
     (Coder never resets statuses). None when the latest build is not a start.
+    `command` is raw data for a shell, line breaks and all: paint it through `text.clean` only.
     """
 
     id: str
