@@ -1,0 +1,407 @@
+"""The native core: libghostty-vt through cffi, read a row at a time.
+
+One call returns the raw cells of a row (64 bits each); the rest is arithmetic on big integers, so that a row costs
+a handful of Python operations, not one per cell. Style ids belong to a page of the grid and are reused, so they are
+looked up anew in every row; the looked-up values are shared by content.
+"""
+
+from __future__ import annotations
+
+import weakref
+from array import array
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import lru_cache
+from itertools import groupby
+from typing import Any
+
+from coder_tui.terminal import libvt
+from coder_tui.terminal.core import (
+    PLAIN,
+    RGB,
+    Color,
+    Cursor,
+    CursorShape,
+    Modes,
+    MouseEncoding,
+    MouseTracking,
+    Run,
+    Scroll,
+    Style,
+    Underline,
+    clamp,
+    safe,
+)
+from coder_tui.text import one_line
+
+_CODEPOINT = 0x1FFFFF
+_TAG, _BACKGROUND_TAG, _STYLE, _WIDE, _TAIL, _LINK = 3, 2, 0xFFFF << 26, 3 << 42, 2 << 42, 1 << 45
+_LOOK = _TAG | _STYLE | _WIDE | _LINK  # cells equal in these look the same
+_SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
+_CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
+_BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
+
+load = libvt.load
+
+
+@lru_cache(maxsize=64)
+def _repeat(word: int, columns: int) -> int:
+    """`word` in each of `columns` 64-bit places."""
+    return int.from_bytes(word.to_bytes(8, "little") * columns, "little")
+
+
+class GhosttyCore:
+    """One libghostty-vt terminal and what of it is shown."""
+
+    def __init__(self, columns: int, rows: int, scrollback_lines: int) -> None:
+        loaded = libvt.load()
+        self._ffi, self._lib = loaded.ffi, loaded.lib
+        self.columns, self.rows = clamp(columns, rows)
+        self._scrollback_lines = scrollback_lines
+        self._replies = bytearray()
+        self._colors: tuple[RGB, RGB] | None = None
+        self._styles: dict[bytes, Style] = {}
+        # cffi callbacks live as long as these attributes.
+        self._on_write = self._ffi.callback("write_fn", self._write)
+        self._on_size = self._ffi.callback("size_fn", self._size)
+        self._style_out = self._ffi.new("GhosttyStyle *")
+        self._style_out.size = self._ffi.sizeof("GhosttyStyle")
+        self._style_bytes = self._ffi.buffer(self._style_out)
+        self._view = self._ffi.new("GhosttyCellsView *")
+        self._dirty_y = self._ffi.new("uint16_t *")
+        self._open()
+
+    def _open(self) -> None:
+        ffi, lib = self._ffi, self._lib
+        handles = []
+        for create, arguments in (
+            (lib.ghostty_terminal_new, (self.columns, self.rows)),
+            (lib.ghostty_render_state_new, ()),
+            (lib.ghostty_render_state_row_iterator_new, ()),
+            (lib.ghostty_render_state_row_cells_new, ()),
+        ):
+            handle = ffi.new("void **")
+            if create(ffi.NULL, handle, *arguments):
+                raise MemoryError("the terminal emulator got no memory")
+            handles.append(handle)
+        # The iterators are filled through a pointer to their handle, so those stay boxed.
+        self._terminal, self._state, self._iterator, self._cells = handles[0][0], handles[1][0], handles[2], handles[3]
+        self._close = weakref.finalize(self, _free, lib, *(handle[0] for handle in handles))
+        self._set(libvt.OPT_WRITE_PTY, self._on_write)
+        self._set(libvt.OPT_SIZE, self._on_size)
+        self._set(libvt.OPT_IMAGE_STORAGE_LIMIT, ffi.new("uint64_t *", 0))
+        self._set(libvt.OPT_SCROLLBACK_MAX_LINES, ffi.NULL)
+        self._limit_scrollback()
+        if self._colors:
+            self.set_colors(*self._colors)
+        self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
+        self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
+
+    def _set(self, option: int, value: Any) -> None:
+        self._lib.ghostty_terminal_set(self._terminal, option, value)
+
+    def _limit_scrollback(self) -> None:
+        limit = self._scrollback_lines * self.columns * _BYTES_PER_CELL
+        self._set(libvt.OPT_SCROLLBACK_MAX_BYTES, self._ffi.new("size_t *", limit))
+
+    def _write(self, _terminal: Any, _userdata: Any, data: Any, length: int) -> None:
+        self._replies += self._ffi.buffer(data, length)
+
+    def _size(self, _terminal: Any, _userdata: Any, out: Any) -> bool:
+        out.rows, out.columns = self.rows, self.columns
+        out.cell_width, out.cell_height = _CELL_PIXELS
+        return True
+
+    def feed(self, data: bytes) -> None:
+        """Interpret program output; releases the GIL meanwhile."""
+        self._lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size, reflowing the primary screen."""
+        columns, rows = clamp(columns, rows)
+        if (columns, rows) == (self.columns, self.rows):
+            return
+        self.columns, self.rows = columns, rows
+        self._lib.ghostty_terminal_resize(self._terminal, columns, rows, *_CELL_PIXELS)
+        self._limit_scrollback()
+        self._shown = [[Run(" " * columns, PLAIN, columns)]] * rows
+
+    def reset(self) -> None:
+        """A new terminal: RIS would leave history and a half-read sequence behind."""
+        self._close()
+        self._replies.clear()
+        self._open()
+
+    def close(self) -> None:
+        """Free native memory."""
+        self._close()
+
+    def take_dirty(self) -> Sequence[int]:
+        """Read what changed into `row`."""
+        lib, state = self._lib, self._state
+        lib.ghostty_render_state_update(state, self._terminal)
+        self._read_cursor()
+        dirty = self._ffi.new("int *")
+        lib.ghostty_render_state_get(state, libvt.STATE_DIRTY, dirty)
+        if dirty[0] == libvt.DIRTY_NONE:
+            return ()
+        lib.ghostty_render_state_get(state, libvt.STATE_ROW_ITERATOR, self._iterator)
+        iterator = self._iterator[0]
+        rows: Sequence[int]
+        if dirty[0] == libvt.DIRTY_FULL:
+            rows = range(self.rows)
+            for y in rows:
+                if lib.ghostty_render_state_row_iterator_next(iterator):
+                    self._shown[y] = self._read_row(y)
+        else:
+            rows = []
+            while lib.ghostty_render_state_row_iterator_next_dirty(iterator, self._dirty_y):
+                y = self._dirty_y[0]
+                self._shown[y] = self._read_row(y)
+                rows.append(y)
+        lib.ghostty_render_state_clean(state)
+        return rows
+
+    def row(self, y: int) -> Sequence[Run]:
+        """The runs of row `y`."""
+        return self._shown[y]
+
+    def _read_row(self, y: int) -> list[Run]:
+        view, iterator = self._view, self._iterator[0]
+        if self._lib.ghostty_render_state_row_get(iterator, libvt.ROW_CELLS_RAW, view) or not view.len:
+            return [Run(" " * self.columns, PLAIN, self.columns)]
+        raw = self._ffi.buffer(view.ptr, view.len * 8)[:]
+        columns = view.len
+        packed = int.from_bytes(raw, "little")
+        if not packed & _repeat(_LOOK, columns):
+            return [Run(_text(packed, columns), PLAIN, columns)]
+        cells = array("Q", raw)
+        positions: Sequence[int] = range(columns)
+        if packed & _repeat(_WIDE, columns):
+            positions = [x for x in positions if cells[x] & _WIDE != _TAIL]
+            cells = array("Q", [cells[x] for x in positions])
+            packed = int.from_bytes(cells.tobytes(), "little")
+        if packed & _repeat(_BACKGROUND_TAG, len(cells)):
+            looks = array("Q", [cell if cell & _BACKGROUND_TAG else cell & _LOOK for cell in cells])
+            text = _text(packed & ~_background_content(cells), len(cells))
+        else:
+            looks = array("Q", (packed & _repeat(_LOOK, len(cells))).to_bytes(8 * len(cells), "little"))
+            text = _text(packed, len(cells))
+        self._lib.ghostty_render_state_row_get(iterator, libvt.ROW_CELLS, self._cells)
+        return self._runs(looks, text, positions, y)
+
+    def _runs(self, looks: array[int], text: str, positions: Sequence[int], y: int) -> list[Run]:
+        runs: list[Run] = []
+        styles: dict[int, Style] = {0: PLAIN}
+        start = 0
+        for look, group in groupby(looks):
+            end = start + sum(1 for _ in group)
+            x = positions[start]
+            width = 2 if look & _WIDE == 1 << 42 else 1
+            style_id = look & _STYLE
+            style = styles.get(style_id)
+            if style is None:
+                style = styles[style_id] = self._style(x)
+            if look & _BACKGROUND_TAG:
+                style = _with_background(style, look)
+            if look & _LINK or look & _TAG == 1:
+                for index in range(start, end):
+                    x = positions[index]
+                    cluster = self._cluster(x) if look & _TAG == 1 else text[index]
+                    linked = _with_link(style, self._link(x, y)) if look & _LINK else style
+                    runs.append(Run(cluster, linked, width))
+            else:
+                runs.append(Run(text[start:end], style, width * (end - start)))
+            start = end
+        return runs
+
+    def _style(self, x: int) -> Style:
+        self._lib.ghostty_render_state_row_cells_select(self._cells[0], x)
+        self._lib.ghostty_render_state_row_cells_get(self._cells[0], libvt.CELL_STYLE, self._style_out)
+        key = self._style_bytes[:]
+        style = self._styles.get(key)
+        if style is None:
+            if len(self._styles) > 10_000:  # random true colours must not grow memory
+                self._styles.clear()
+            style = self._styles[key] = _style(self._style_out)
+        return style
+
+    def _cluster(self, x: int) -> str:
+        ffi, lib, cells = self._ffi, self._lib, self._cells[0]
+        lib.ghostty_render_state_row_cells_select(cells, x)
+        length = ffi.new("uint32_t *")
+        if lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_LEN, length) or not length[0]:
+            return " "
+        points = ffi.new("uint32_t[]", length[0])
+        lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_BUF, points)
+        # A joiner left at the end would fuse with the next cell in a terminal that shapes emoji.
+        return safe(bytes(ffi.buffer(points)).decode("utf-32-le", "replace").rstrip("\u200d"))
+
+    def _link(self, x: int, y: int) -> str:
+        ffi = self._ffi
+        ref = ffi.new("GhosttyGridRef *")
+        ref.size = ffi.sizeof("GhosttyGridRef")
+        if self._lib.ghostty_terminal_grid_ref(self._terminal, (libvt.POINT_VIEWPORT, x, y, 0), ref):
+            return ""
+        buffer, length = ffi.new("uint8_t[]", 4096), ffi.new("size_t *")
+        if self._lib.ghostty_grid_ref_hyperlink_uri(ref, buffer, len(buffer), length):
+            return ""
+        return bytes(ffi.buffer(buffer, length[0])).decode("utf-8", "replace")
+
+    def _read_cursor(self) -> None:
+        out = self._ffi.new("GhosttyRenderStateCursor *")
+        out.size = self._ffi.sizeof("GhosttyRenderStateCursor")
+        if self._lib.ghostty_render_state_get(self._state, libvt.STATE_CURSOR, out):
+            return
+        shape = _SHAPES.get(out.visual_style, CursorShape.BLOCK)
+        if not out.viewport_has_value:
+            self._cursor = Cursor(0, 0, False, shape)
+            return
+        x = out.viewport_x - bool(out.wide_tail)
+        self._cursor = Cursor(x, out.viewport_y, bool(out.visible), shape)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The cursor, as of the last `take_dirty`."""
+        return self._cursor
+
+    def scroll(self, rows: int) -> None:
+        """Move the view; the library keeps it on its rows while output arrives."""
+        self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
+
+    def scroll_to_bottom(self) -> None:
+        """Show the live screen."""
+        self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_BOTTOM, 0, 0))
+
+    @property
+    def scrollback(self) -> Scroll:
+        """How much history there is, and where the view is in it."""
+        bar = self._ffi.new("GhosttyTerminalScrollbar *")
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_SCROLLBAR, bar)
+        length = max(0, bar.total - bar.len)
+        return Scroll(length, max(0, length - bar.offset))
+
+    def _mode(self, number: int) -> bool:
+        config = self._ffi.new("GhosttyTerminalModeConfig *", (number, False))
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_MODE, config)
+        return bool(config.value)
+
+    @property
+    def modes(self) -> Modes:
+        """The modes now."""
+        screen = self._ffi.new("int *")
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
+        mode = self._mode
+        return Modes(
+            alternate_screen=screen[0] == 1,
+            application_cursor=mode(1),
+            application_keypad=mode(66),
+            bracketed_paste=mode(2004),
+            focus_events=mode(1004),
+            synchronized=mode(2026),
+            alternate_scroll=mode(1007),
+            mouse=next((kind for kind in reversed(MouseTracking) if kind and mode(kind)), MouseTracking.NONE),
+            mouse_encoding=next((kind for kind in _ENCODINGS if mode(kind)), MouseEncoding.LEGACY),
+        )
+
+    def take_replies(self) -> bytes:
+        """What the terminal answered since the last call."""
+        if not self._replies:
+            return b""
+        replies = bytes(self._replies)
+        self._replies.clear()
+        return replies
+
+    def set_colors(self, foreground: RGB, background: RGB) -> None:
+        """What OSC 10 and 11 queries answer."""
+        self._colors = foreground, background
+        for option, color in ((libvt.OPT_FOREGROUND, foreground), (libvt.OPT_BACKGROUND, background)):
+            self._set(option, self._ffi.new("GhosttyColorRgb *", color))
+
+    def _string(self, data: int) -> str:
+        out = self._ffi.new("GhosttyString *")
+        if self._lib.ghostty_terminal_get(self._terminal, data, out) or not out.len:
+            return ""
+        return one_line(bytes(self._ffi.buffer(out.ptr, out.len)).decode("utf-8", "replace"))
+
+    @property
+    def title(self) -> str:
+        """The window title, cleaned."""
+        return self._string(libvt.TERMINAL_TITLE)
+
+    @property
+    def cwd(self) -> str:
+        """The working directory as the program told it, cleaned."""
+        return self._string(libvt.TERMINAL_PWD)
+
+
+_ENCODINGS = (MouseEncoding.SGR, MouseEncoding.URXVT, MouseEncoding.UTF8)
+
+
+def _free(lib: Any, terminal: Any, state: Any, iterator: Any, cells: Any) -> None:
+    with suppress(TypeError):  # at interpreter exit the library may be gone before us
+        lib.ghostty_render_state_row_cells_free(cells)
+        lib.ghostty_render_state_row_iterator_free(iterator)
+        lib.ghostty_render_state_free(state)
+        lib.ghostty_terminal_free(terminal)
+
+
+def _text(packed: int, columns: int) -> str:
+    """The code points of `columns` raw cells, empty ones as spaces."""
+    points = (packed >> 2 & _repeat(_CODEPOINT, columns)).to_bytes(8 * columns, "little")
+    text = array("I", points)[::2].tobytes().decode("utf-32-le", "replace").replace("\0", " ")
+    return safe(text)
+
+
+def _background_content(cells: array[int]) -> int:
+    """The content bits of the cells that hold a colour instead of a code point."""
+    mask = array("Q", [_CODEPOINT << 2 | 7 << 23 if cell & _BACKGROUND_TAG else 0 for cell in cells])
+    return int.from_bytes(mask.tobytes(), "little")
+
+
+def _color(color: Any) -> Color:
+    if color.tag == 0:
+        return None
+    if color.tag == 1:
+        return int(color.value.palette)
+    rgb = color.value.rgb
+    return (rgb.r, rgb.g, rgb.b)
+
+
+def _style(out: Any) -> Style:
+    return Style(
+        fg=_color(out.fg_color),
+        bg=_color(out.bg_color),
+        underline_color=_color(out.underline_color),
+        underline=Underline(out.underline),
+        bold=bool(out.bold),
+        dim=bool(out.faint),
+        italic=bool(out.italic),
+        blink=bool(out.blink),
+        reverse=bool(out.inverse),
+        invisible=bool(out.invisible),
+        strike=bool(out.strikethrough),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _background(tag: int, content: int, style: Style) -> Style:
+    color: Color = content & 0xFF
+    if tag == 3:
+        color = (content & 0xFF, content >> 8 & 0xFF, content >> 16 & 0xFF)
+    return _replace(style, bg=color)
+
+
+def _with_background(style: Style, look: int) -> Style:
+    return _background(look & _TAG, look >> 2 & 0xFFFFFF, style)
+
+
+@lru_cache(maxsize=1024)
+def _with_link(style: Style, link: str) -> Style:
+    return _replace(style, link=link)
+
+
+def _replace(style: Style, **changes: Any) -> Style:
+    from dataclasses import replace
+
+    return replace(style, **changes)

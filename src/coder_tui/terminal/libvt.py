@@ -1,0 +1,112 @@
+"""libghostty-vt, loaded with only the declarations we use.
+
+pyghostty ships the library, but importing it parses its whole C interface (a quarter of a second). These few are
+parsed in 30 ms. They are checked against the manifest the library carries about itself, so a library that differs
+is refused (and the fallback core used) rather than misread.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+_DECLARATIONS = """
+typedef struct { const uint8_t *ptr; size_t len; } GhosttyString;
+typedef struct { uint8_t r, g, b; } GhosttyColorRgb;
+typedef struct { int tag; union { uint8_t palette; GhosttyColorRgb rgb; uint64_t padding; } value; } GhosttyStyleColor;
+typedef struct {
+  size_t size; GhosttyStyleColor fg_color, bg_color, underline_color;
+  bool bold, italic, faint, blink, inverse, invisible, strikethrough, overline; int underline;
+} GhosttyStyle;
+typedef struct { const uint64_t *ptr; size_t len; } GhosttyCellsView;
+typedef struct { size_t size; void *node; uint16_t x, y; } GhosttyGridRef;
+typedef struct { uint16_t mode; bool value; } GhosttyTerminalModeConfig;
+typedef struct { uint64_t total, offset, len; } GhosttyTerminalScrollbar;
+typedef struct { uint16_t rows, columns; uint32_t cell_width, cell_height; } GhosttySizeReportSize;
+typedef struct {
+  size_t size; bool viewport_has_value; uint16_t viewport_x, viewport_y;
+  bool wide_tail, visible, blinking, password_input; int visual_style;
+} GhosttyRenderStateCursor;
+
+/* Tagged unions go by value; libffi cannot pass a union, a struct of the same layout passes alike. */
+typedef struct { int tag; uint16_t x; uint32_t y; uint64_t padding; } point_t;
+typedef struct { int tag; intptr_t value; uint64_t padding; } scroll_t;
+
+typedef void (*write_fn)(void *terminal, void *userdata, const uint8_t *data, size_t len);
+typedef bool (*size_fn)(void *terminal, void *userdata, GhosttySizeReportSize *out);
+
+const char *ghostty_type_json(void);
+int ghostty_terminal_new(const void *allocator, void **terminal, uint16_t columns, uint16_t rows);
+void ghostty_terminal_free(void *terminal);
+int ghostty_terminal_resize(void *terminal, uint16_t columns, uint16_t rows, uint32_t cell_width, uint32_t cell_height);
+int ghostty_terminal_set(void *terminal, int option, const void *value);
+int ghostty_terminal_get(void *terminal, int data, void *out);
+void ghostty_terminal_vt_write(void *terminal, const uint8_t *data, size_t len);
+void ghostty_terminal_scroll_viewport(void *terminal, scroll_t behavior);
+int ghostty_terminal_grid_ref(void *terminal, point_t point, GhosttyGridRef *out);
+int ghostty_grid_ref_hyperlink_uri(const GhosttyGridRef *ref, uint8_t *buf, size_t buf_len, size_t *out_len);
+
+int ghostty_render_state_new(const void *allocator, void **state);
+void ghostty_render_state_free(void *state);
+int ghostty_render_state_update(void *state, void *terminal);
+int ghostty_render_state_clean(void *state);
+int ghostty_render_state_get(void *state, int data, void *out);
+int ghostty_render_state_row_iterator_new(const void *allocator, void **iterator);
+void ghostty_render_state_row_iterator_free(void *iterator);
+bool ghostty_render_state_row_iterator_next(void *iterator);
+bool ghostty_render_state_row_iterator_next_dirty(void *iterator, uint16_t *out_y);
+int ghostty_render_state_row_get(void *iterator, int data, void *out);
+int ghostty_render_state_row_cells_new(const void *allocator, void **cells);
+void ghostty_render_state_row_cells_free(void *cells);
+int ghostty_render_state_row_cells_select(void *cells, uint16_t x);
+int ghostty_render_state_row_cells_get(void *cells, int data, void *out);
+"""
+
+# The bits of a raw cell (u64), by name: (lowest bit, width).
+CELL_BITS = {"content_tag": (0, 2), "content": (2, 24), "style_id": (26, 16), "wide": (42, 2), "hyperlink": (45, 1)}
+
+# GhosttyTerminalOption, GhosttyTerminalData, GhosttyRenderState*Data: the ones we use.
+OPT_WRITE_PTY, OPT_SIZE, OPT_FOREGROUND, OPT_BACKGROUND = 1, 6, 11, 12
+OPT_IMAGE_STORAGE_LIMIT, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES = 15, 27, 28
+TERMINAL_ACTIVE_SCREEN, TERMINAL_SCROLLBAR, TERMINAL_TITLE, TERMINAL_PWD, TERMINAL_MODE = 6, 9, 12, 13, 37
+STATE_DIRTY, STATE_ROW_ITERATOR, STATE_CURSOR = 3, 4, 18
+ROW_CELLS, ROW_CELLS_RAW = 3, 5
+CELL_STYLE, CELL_GRAPHEMES_LEN, CELL_GRAPHEMES_BUF = 2, 3, 4
+SCROLL_BOTTOM, SCROLL_DELTA = 1, 2
+POINT_VIEWPORT = 1
+DIRTY_NONE, DIRTY_FULL = 0, 2
+
+
+def _library_path() -> Path:
+    spec = importlib.util.find_spec("pyghostty")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for path in sorted(Path(folder, "_lib").glob("libghostty-vt.*")):
+            return path
+    raise OSError("pyghostty is not installed, or brings no library for this machine")
+
+
+def _check(ffi: Any, manifest: dict[str, Any]) -> None:
+    for name, declared in manifest.items():
+        if declared.get("kind") != "struct" or name not in ffi.list_types()[0]:
+            continue
+        if ffi.sizeof(name) != declared["size"]:
+            raise OSError(f"libghostty-vt has another {name} than we know")
+    bits = manifest["GhosttyCell"]["bits"]
+    if any((bits[name]["lsb"], bits[name]["width"]) != place for name, place in CELL_BITS.items()):
+        raise OSError("libghostty-vt has another cell layout than we know")
+
+
+@cache
+def load() -> SimpleNamespace:
+    """`ffi` and `lib` of the library. Raises OSError where there is none that we understand."""
+    from cffi import FFI
+
+    ffi = FFI()
+    ffi.cdef(_DECLARATIONS)
+    lib = ffi.dlopen(str(_library_path()))
+    _check(ffi, json.loads(ffi.string(lib.ghostty_type_json()))["types"])
+    return SimpleNamespace(ffi=ffi, lib=lib)
