@@ -23,12 +23,7 @@ from coder_tui.errors import (
     UnreachableError,
     UsageError,
 )
-
-STATES = ("working", "idle", "complete", "failure")
-"""States every newer deployment knows (`idle` since v2.24). `wire.statuses.AppState` without its import cost."""
-
-MESSAGE_LIMIT = 160
-"""Bytes of UTF-8 in a message: more is refused by deployments since v2.22."""
+from coder_tui.report.states import MESSAGE_LIMIT
 
 _BODY_LIMIT = 1 << 16  # of an answer; what is longer is not one of ours
 _INSIDE = "run this inside a workspace, or set CODER_AGENT_URL and CODER_AGENT_TOKEN_FILE"

@@ -1,0 +1,146 @@
+"""The words of the command line. Only argparse is loaded here; a verb's module is imported when it runs."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from coder_tui import __version__
+from coder_tui.errors import UsageError
+from coder_tui.report.states import STATES
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises UsageError instead of printing a usage block and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        """One sentence, like every other error."""
+        raise UsageError(message, fix=f"see {self.prog} --help")
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `2h`, `1h30m`, `1d`; a bare number is seconds."""
+    if re.fullmatch(r"\d+(\.\d+)?", text):
+        return timedelta(seconds=float(text))
+    parts = re.findall(r"(\d+)([smhd])", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 90s, 15m or 2h")
+    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+
+
+def _seconds(text: str) -> float:
+    return duration(text).total_seconds()
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535; 0 picks a free one)")
+    return int(text)
+
+
+def _connection() -> Parser:
+    """Which deployment: given before or after the verb. There is no flag for a token, only for its file."""
+    flags = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    group = flags.add_argument_group("deployment")
+    group.add_argument("--url", help="a Coder deployment or a hub (default: CODER_URL, our config, the coder CLI)")
+    group.add_argument("--token-file", type=Path, metavar="FILE", help="file with the session token for --url")
+    group.add_argument("--deployment", metavar="NAME", help="a deployment of the configuration")
+    return flags
+
+
+def build() -> Parser:
+    """The whole grammar. Parsed arguments carry `run`: `module:function`, called with them."""
+    connection = _connection()
+    parser = Parser(
+        prog="coder-tui",
+        parents=[connection],
+        description="The terminal cockpit for people who run AI agents. Without a verb: the cockpit.",
+        epilog="A token is never given on the command line: use --token-file, CODER_SESSION_TOKEN or login.",
+    )
+    parser.set_defaults(
+        run="coder_tui.cli.cockpit:run", url="", token_file=None, deployment="", read_only=False, theme=""
+    )
+    parser.add_argument("--version", action="version", version=f"coder-tui {__version__}")
+    parser.add_argument("--read-only", action="store_true", help="disable every action that changes a deployment")
+    parser.add_argument("--theme", help="theme for this run")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
+
+    demo = verbs.add_parser("demo", help="real little agents on a temporary hub")
+    demo.add_argument("--seconds", type=_seconds, metavar="N", help="end by itself after N seconds")
+    demo.add_argument("--headless", action="store_true", help="no screen; prints the fleet as JSON at the end")
+    demo.add_argument("--json", action="store_true", help="print the fleet as JSON at the end, with a screen too")
+    demo.set_defaults(run="coder_tui.cli.demo:run")
+
+    hub = verbs.add_parser("hub", help="the embedded server for this machine")
+    hub_verbs = hub.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+    data = Parser(add_help=False)
+    data.add_argument("--data", type=Path, metavar="DIR", help="data directory (default: the user's)")
+    serve = hub_verbs.add_parser("serve", parents=[data], help="serve in the foreground until SIGTERM")
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
+    serve.add_argument("--port", type=_port, default=0, help="port, 0 picks a free one (default)")
+    serve.add_argument("--owned", action="store_true", help=argparse.SUPPRESS)
+    serve.set_defaults(run="coder_tui.cli.hub:serve")
+    for name, help_text in (
+        ("start", "start in the background, or find the running one"),
+        ("stop", "stop the running one; its terminals end"),
+        ("status", "is it running, and where"),
+    ):
+        verb = hub_verbs.add_parser(name, parents=[data], help=help_text)
+        if name == "status":
+            verb.add_argument("--json", action="store_true", help="for programs")
+        verb.set_defaults(run=f"coder_tui.cli.hub:{name}")
+
+    new = verbs.add_parser(
+        "new",
+        parents=[connection],
+        usage="coder-tui new NAME [options] [-- CMD...]",
+        help="a workspace on the hub, running CMD in a terminal that outlives us",
+    )
+    new.add_argument("name", metavar="NAME")
+    new.add_argument("--directory", type=Path, metavar="DIR", help="where CMD runs (default: here)")
+    new.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
+    new.add_argument("--ttl", type=duration, metavar="2h", help="stop the workspace after this time")
+    new.set_defaults(run="coder_tui.cli.fleet:new", command=[])
+
+    ls = verbs.add_parser("ls", parents=[connection], help="the fleet, once")
+    ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
+    ls.add_argument("--json", action="store_true", help="for programs")
+    ls.set_defaults(run="coder_tui.cli.fleet:ls")
+
+    report = verbs.add_parser("report", help="say how an agent is doing (inside a workspace)")
+    report.add_argument("--state", required=True, choices=STATES)
+    report.add_argument("--message", default="", help="one line, at most 160 bytes are sent")
+    report.add_argument("--link", default="", help="where the result is")
+    report.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
+    report.add_argument("--needs-attention", action="store_true", help="a person must act")
+    report.set_defaults(run="coder_tui.cli.report:run")
+
+    login = verbs.add_parser("login", help="remember a deployment")
+    login.add_argument("address", metavar="URL")
+    login.add_argument("--token-stdin", action="store_true", required=True, help="read the session token from stdin")
+    login.add_argument("--name", default="", help="name of the deployment (default: its host)")
+    login.set_defaults(run="coder_tui.cli.login:run")
+
+    doctor = verbs.add_parser("doctor", parents=[connection], help="what is installed, where things are, what answers")
+    doctor.set_defaults(run="coder_tui.cli.doctor:run")
+    return parser
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse `argv`. What follows `--` after `new` is the command, word for word. Raises UsageError."""
+    words, command = list(argv), []
+    if "--" in words:
+        border = words.index("--")
+        words, command = words[:border], words[border + 1 :]
+    arguments = build().parse_args(words)
+    if command and not hasattr(arguments, "command"):
+        raise UsageError(f"nothing may follow --: {command[0]!r}", fix="only `coder-tui new` takes a command")
+    if command:
+        arguments.command = command
+    return arguments
