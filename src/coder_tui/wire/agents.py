@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import Field
+
 from coder_tui.wire.base import ZERO_TIME, ZERO_UUID, Time, WireModel
 from coder_tui.wire.logs import WorkspaceAgentLogSource
 from coder_tui.wire.statuses import WorkspaceAppStatus
@@ -191,3 +193,10 @@ class ListeningPorts(WireModel):
     """Answer of `GET /workspaceagents/{id}/listening-ports`."""
 
     ports: list[ListeningPort] = []
+
+
+class ExternalAgentCredentials(WireModel):
+    """Answer of `GET /workspaces/{id}/external-agent/{name}/credentials` (since v2.26). Both hold the agent token."""
+
+    command: str = Field(default="", repr=False)
+    agent_token: str = Field(default="", repr=False)

@@ -297,3 +297,9 @@ class WorkspaceUsage(WireModel):
 
     agent_id: str = ""
     app_name: str = ""
+
+
+class ExtendWorkspace(WireModel):
+    """Body of `PUT /workspaces/{id}/extend`: the new deadline."""
+
+    deadline: Time = ZERO_TIME

@@ -1,0 +1,339 @@
+"""REST of a deployment, over httpx. Every method raises our own errors only.
+
+CredentialsError  401
+UnreachableError  DNS, TCP, TLS, timeout, or the connection broke before the answer was complete
+ApiError          any other status; also 200 with a web page (a login page of some proxy)
+ProtocolError     a 2xx answer that cannot be read
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import cache
+from types import GenericAlias
+from typing import Any, Self, TypeVar
+
+import httpx
+from pydantic import TypeAdapter, ValidationError
+
+from coder_tui import __version__
+from coder_tui.client.credentials import Credentials
+from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError
+from coder_tui.text import one_line
+from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
+from coder_tui.wire.base import WireModel, broken, encode
+from coder_tui.wire.identity import BuildInfo, User
+from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog
+from coder_tui.wire.problems import Problem
+from coder_tui.wire.workspaces import (
+    CreateWorkspace,
+    CreateWorkspaceBuild,
+    ExtendWorkspace,
+    Workspace,
+    WorkspaceBuild,
+    WorkspacesResponse,
+    WorkspaceUsage,
+)
+
+SESSION_HEADER = "Coder-Session-Token"
+USER_AGENT = f"coder-tui/{__version__}"
+
+PAGE = 500
+"""Workspaces per request when all are read."""
+_BIG = 1 << 16  # bytes of JSON that are parsed in a thread rather than on the event loop
+_MAX_BODY = 256 << 20
+_TRIES_WHEN_BUSY = 3
+_LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets its 429 reported
+_TIMEOUT = httpx.Timeout(30.0, connect=10.0)
+
+M = TypeVar("M", bound=WireModel)
+
+
+def headers_of(credentials: Credentials) -> dict[str, str]:
+    """What every request and upgrade carries: the extra headers, then the session token."""
+    return {**dict(credentials.headers), SESSION_HEADER: credentials.token, "User-Agent": USER_AGENT}
+
+
+def tls_context(url: str) -> ssl.SSLContext | None:
+    """Trust for `url`: the system's store and certifi's together; None for plain http (making one costs 20 ms)."""
+    if not url.startswith("https:"):
+        return None
+    import certifi
+
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    return context
+
+
+class RestClient:
+    """One deployment's REST API. Use as an async context manager, or call `aclose()`.
+
+    Redirects are not followed: they could carry the token to another host.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        tls: ssl.SSLContext | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+        timeout: httpx.Timeout | float = _TIMEOUT,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self.credentials = credentials
+        self.latency_ms: float | None = None
+        """Milliseconds from the last request to the head of its answer."""
+        self.tls = tls or tls_context(credentials.url)
+        self._sleep = sleep
+        self._http = httpx.AsyncClient(
+            base_url=credentials.url + "/api/v2/",
+            headers=headers_of(credentials),
+            timeout=timeout,
+            verify=self.tls or False,
+            trust_env=not credentials.is_loopback,
+            transport=transport,
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=75),
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._http.aclose()
+
+    async def build_info(self) -> BuildInfo:
+        """`GET /buildinfo`: needs no token."""
+        return await self._read(BuildInfo, "GET", "buildinfo")
+
+    async def me(self) -> User:
+        """`GET /users/me`: who the token belongs to."""
+        return await self._read(User, "GET", "users/me")
+
+    async def workspaces(self, q: str = "", *, limit: int = PAGE, offset: int = 0) -> list[Workspace]:
+        """`GET /workspaces`: every workspace that matches `q` from `offset` on, read in pages of `limit`.
+
+        Rows that move between two pages while we read are neither lost nor doubled: the list is then read again.
+        """
+        found: dict[str, Workspace] = {}
+        for _ in range(3):
+            found, count, position = {}, 0, offset
+            while True:
+                query: dict[str, str | int] = {"q": q, "limit": limit, "offset": position}
+                page = await self._read(WorkspacesResponse, "GET", "workspaces", query=query)
+                found.update((workspace.id, workspace) for workspace in page.workspaces)
+                position += len(page.workspaces)
+                count = max(count, page.count)  # a page past the end says 0
+                if not page.workspaces or len(page.workspaces) < limit or position >= page.count:
+                    break
+            if len(found) >= count - offset:
+                break
+        return list(found.values())
+
+    async def workspace(self, workspace_id: str) -> Workspace:
+        """`GET /workspaces/{id}`."""
+        return await self._read(Workspace, "GET", f"workspaces/{workspace_id}")
+
+    async def create_workspace(self, body: CreateWorkspace, user: str = "me") -> Workspace:
+        """`POST /users/{user}/workspaces`."""
+        return await self._read(Workspace, "POST", f"users/{user}/workspaces", body)
+
+    async def create_build(self, workspace_id: str, body: CreateWorkspaceBuild) -> WorkspaceBuild:
+        """`POST /workspaces/{id}/builds`: start, stop or delete. 409 while another build is active."""
+        return await self._read(WorkspaceBuild, "POST", f"workspaces/{workspace_id}/builds", body)
+
+    async def build(self, build_id: str) -> WorkspaceBuild:
+        """`GET /workspacebuilds/{id}`."""
+        return await self._read(WorkspaceBuild, "GET", f"workspacebuilds/{build_id}")
+
+    async def builds(self, workspace_id: str, limit: int = 25) -> list[WorkspaceBuild]:
+        """`GET /workspaces/{id}/builds`, newest first, at most `limit`."""
+        return await self._list(WorkspaceBuild, f"workspaces/{workspace_id}/builds", {"limit": limit})
+
+    async def build_logs(self, build_id: str, after: int = 0) -> list[ProvisionerJobLog]:
+        """`GET /workspacebuilds/{id}/logs`: lines with an id above `after`."""
+        return await self._list(ProvisionerJobLog, f"workspacebuilds/{build_id}/logs", {"after": after})
+
+    async def agent(self, agent_id: str) -> WorkspaceAgent:
+        """`GET /workspaceagents/{id}`."""
+        return await self._read(WorkspaceAgent, "GET", f"workspaceagents/{agent_id}")
+
+    async def agent_logs(self, agent_id: str, after: int = 0) -> list[WorkspaceAgentLog]:
+        """`GET /workspaceagents/{id}/logs`: stored lines with an id above `after`."""
+        return await self._list(WorkspaceAgentLog, f"workspaceagents/{agent_id}/logs", {"after": after})
+
+    async def listening_ports(self, agent_id: str) -> list[ListeningPort]:
+        """`GET /workspaceagents/{id}/listening-ports`; 400 when the agent is not connected."""
+        return (await self._read(ListeningPorts, "GET", f"workspaceagents/{agent_id}/listening-ports")).ports
+
+    async def external_agent_credentials(self, workspace_id: str, agent_name: str) -> ExternalAgentCredentials:
+        """`GET /workspaces/{id}/external-agent/{name}/credentials` (since v2.26): the token of an external agent."""
+        path = f"workspaces/{workspace_id}/external-agent/{agent_name}/credentials"
+        return await self._read(ExternalAgentCredentials, "GET", path)
+
+    async def usage(self, workspace_id: str, agent_id: str = "", app_name: str = "") -> None:
+        """`POST /workspaces/{id}/usage`: somebody is using it, so the auto-stop deadline moves on."""
+        body = WorkspaceUsage(agent_id=agent_id, app_name=app_name)
+        await self._send("POST", f"workspaces/{workspace_id}/usage", body)
+
+    async def extend(self, workspace_id: str, deadline: datetime) -> None:
+        """`PUT /workspaces/{id}/extend`: the new deadline, an aware time."""
+        await self._send("PUT", f"workspaces/{workspace_id}/extend", ExtendWorkspace(deadline=deadline))
+
+    @asynccontextmanager
+    async def event_stream(self, path: str, idle: float) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Open `GET path` as a stream of bytes; silence of `idle` seconds breaks it. For server-sent events."""
+        timeout = httpx.Timeout(10.0, read=idle)
+        try:
+            async with self._http.stream(
+                "GET", path, timeout=timeout, headers={"Accept": "text/event-stream"}
+            ) as response:
+                if not response.is_success:
+                    await response.aread()
+                self._check(response)
+                if "json" in (kind := response.headers.get("content-type", "")):
+                    raise ApiError(
+                        self._cannot("GET", path), status=response.status_code, why=f"it sent {kind}, not a stream"
+                    )
+                yield response.aiter_bytes()
+        except httpx.HTTPError as error:
+            raise self._unreachable(error) from None
+
+    async def _read(
+        self,
+        model: type[M],
+        method: str,
+        path: str,
+        body: WireModel | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+    ) -> M:
+        content = await self._send(method, path, body, query)
+        return await asyncio.to_thread(model.read, content) if len(content) > _BIG else model.read(content)
+
+    async def _list(self, model: type[M], path: str, query: Mapping[str, str | int]) -> list[M]:
+        content = await self._send("GET", path, query=query)
+        return await asyncio.to_thread(read_list, model, content) if len(content) > _BIG else read_list(model, content)
+
+    async def _send(
+        self, method: str, path: str, body: WireModel | None = None, query: Mapping[str, str | int] | None = None
+    ) -> bytes:
+        content = None if body is None else encode(body)
+        headers = {"Content-Type": "application/json"} if content else None
+        query = {name: value for name, value in (query or {}).items() if value != ""}
+        for attempt in range(_TRIES_WHEN_BUSY):
+            start = time.perf_counter()
+            try:
+                async with self._http.stream(method, path, content=content, params=query, headers=headers) as response:
+                    self.latency_ms = (time.perf_counter() - start) * 1000
+                    await self._body(response)
+            except httpx.HTTPError as error:
+                raise self._unreachable(error) from None
+            wait = _retry_after(response)
+            if response.status_code != 429 or attempt + 1 == _TRIES_WHEN_BUSY or wait > _LONGEST_WAIT:
+                break
+            await self._sleep(wait)
+        self._check(response)
+        return response.content
+
+    async def _body(self, response: httpx.Response) -> None:
+        if int(response.headers.get("content-length") or 0) > _MAX_BODY:
+            raise ApiError("the answer is too big", status=response.status_code, why=f"over {_MAX_BODY >> 20} MiB")
+        await response.aread()
+
+    def _check(self, response: httpx.Response) -> None:
+        """Raise what the status (or a web page in place of the API) means."""
+        kind = response.headers.get("content-type", "")
+        if response.is_success and "html" not in kind:
+            return
+        what = self._cannot(response.request.method, response.request.url.path)
+        if response.is_success:
+            raise ApiError(
+                what,
+                status=response.status_code,
+                why="a web page answered in place of the API",
+                fix="check the URL; where a proxy asks for a login, set CODER_HEADER",
+            )
+        raise refusal(self.credentials, what, response.status_code, response.content, dict(response.headers))
+
+    def _cannot(self, method: str, path: str) -> str:
+        return f"{self.credentials.name} refused {method} {path.rsplit('/api/v2/', maxsplit=1)[-1]}"
+
+    def _unreachable(self, error: httpx.HTTPError) -> CoderTuiError:
+        return unreachable(self.credentials, error)
+
+
+def read_list(model: type[M], content: bytes | str) -> list[M]:
+    """Parse a JSON array of `model`; `null` is empty. Raises ProtocolError."""
+    try:
+        found: list[M] | None = _lists(model).validate_json(content)
+    except ValidationError as error:
+        raise broken(f"list of {model.__name__}", error) from None
+    return found or []
+
+
+@cache
+def _lists(model: type[WireModel]) -> TypeAdapter[Any]:
+    array: Any = GenericAlias(list, (model,))
+    return TypeAdapter(array | None)
+
+
+def refusal(
+    credentials: Credentials, what: str, status: int, content: bytes, headers: Mapping[str, str]
+) -> CoderTuiError:
+    """The error that an unsuccessful answer means. The body may be our JSON, a web page, or anything."""
+    try:
+        problem = Problem.read(content)
+    except CoderTuiError:
+        problem = Problem()
+    details = "; ".join(f"{item.field}: {item.detail}" for item in problem.validations)
+    why = one_line(". ".join(part.rstrip(".") for part in (problem.message, problem.detail, details) if part))[:500]
+    if status == 401:
+        return CredentialsError(
+            f"{credentials.name} does not accept the session token",
+            why=why,
+            fix=f"log in again: `coder login {credentials.url}` (the token came from {credentials.source})",
+        )
+    why = why or httpx.codes.get_reason_phrase(status)
+    fix = ""
+    if 300 <= status < 400:
+        target = one_line(str(headers.get("location", "")))[:200]
+        why, fix = f"it redirects to {target}", "use the URL that the deployment itself uses"
+    return ApiError(what, status=status, why=f"{status} {why}".strip(), fix=fix)
+
+
+def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
+    """A connection error in one sentence."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    fix = "check the URL, the network and the VPN"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        why = "no answer in time"
+    elif isinstance(cause, ssl.SSLCertVerificationError):
+        why, fix = f"its certificate is not trusted ({cause.verify_message})", "set SSL_CERT_FILE to your CA's file"
+    elif isinstance(cause, ConnectionRefusedError):
+        why = "connection refused"
+    else:
+        why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
+    return UnreachableError(f"cannot reach {credentials.url}", why=one_line(why)[:200], fix=fix)
+
+
+def _retry_after(response: httpx.Response) -> float:
+    """Seconds to wait; RFC 9110 allows a number of seconds or a date."""
+    value = response.headers.get("retry-after", "")
+    if value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return 1.0
