@@ -7,6 +7,7 @@ is refused (and the fallback core used) rather than misread.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 from functools import cache
@@ -103,9 +104,7 @@ def _check(ffi: Any, manifest: dict[str, Any]) -> None:
 @cache
 def load() -> SimpleNamespace:
     """`ffi` and `lib` of the library. Raises OSError where there is none that we understand."""
-    from cffi import FFI
-
-    ffi = FFI()
+    ffi = importlib.import_module("cffi").FFI()  # comes with pyghostty, so it may be missing too
     ffi.cdef(_DECLARATIONS)
     lib = ffi.dlopen(str(_library_path()))
     _check(ffi, json.loads(ffi.string(lib.ghostty_type_json()))["types"])

@@ -1,0 +1,236 @@
+"""The pure-Python core, for machines without a wheel of the native one: bittty behind the same interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from bittty import Board, MemoryConnection
+from bittty.terminals import Terminal
+from bittty.terminals.scrollback import MemoryScrollback
+
+from coder_tui.terminal.core import (
+    PLAIN,
+    RGB,
+    Color,
+    Cursor,
+    CursorShape,
+    Modes,
+    MouseEncoding,
+    MouseTracking,
+    Run,
+    Scroll,
+    Style,
+    Underline,
+    clamp,
+    safe,
+)
+from coder_tui.text import one_line
+
+_TRACKING = {
+    "x10": MouseTracking.PRESS,
+    "normal": MouseTracking.CLICK,
+    "button": MouseTracking.DRAG,
+    "any": MouseTracking.MOTION,
+}
+_ENCODING = {"utf8": MouseEncoding.UTF8, "sgr": MouseEncoding.SGR, "urxvt": MouseEncoding.URXVT}
+_UNDERLINES = {
+    None: Underline.SINGLE,
+    "double": Underline.DOUBLE,
+    "curly": Underline.CURLY,
+    "dotted": Underline.DOTTED,
+    "dashed": Underline.DASHED,
+}
+
+
+class BitttyCore:
+    """One bittty board, its memory of scrolled lines, and the runs shown."""
+
+    def __init__(self, columns: int, rows: int, scrollback_lines: int) -> None:
+        self.columns, self.rows = clamp(columns, rows)
+        self._scrollback_lines = scrollback_lines
+        self._colors: tuple[RGB, RGB] | None = None
+        self._open()
+
+    def _open(self) -> None:
+        self._board: Any = Board(width=self.columns, height=self.rows)
+        self._host: Any = MemoryConnection()
+        self._board.host.attach(self._host)
+        self._terminal: Any = Terminal(self._board, MemoryScrollback(self._scrollback_lines * self.columns))
+        self._terminal.attach()
+        self._board.title.title = ""
+        self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
+        self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
+        self._fed = True
+        if self._colors:
+            self.set_colors(*self._colors)
+
+    def feed(self, data: bytes) -> None:
+        """Interpret program output. A sequence that makes bittty raise is skipped with the rest of its chunk."""
+        self._fed = True
+        try:
+            self._board.feed_host_data(data)
+        except Exception:
+            # Hostile output must not end the pane: the parser starts again from the ground state.
+            self._board.parser.reset()
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Change the size."""
+        columns, rows = clamp(columns, rows)
+        if (columns, rows) == (self.columns, self.rows):
+            return
+        self.columns, self.rows = columns, rows
+        self._board.resize_from_frontend(columns, rows)
+        self._shown = [[Run(" " * columns, PLAIN, columns)]] * rows
+        self._terminal.scroll_to_bottom()
+        self._fed = True
+
+    def reset(self) -> None:
+        """A new board."""
+        self._open()
+
+    def close(self) -> None:
+        """Nothing is held outside Python."""
+
+    def take_dirty(self) -> Sequence[int]:
+        """Read what changed into `row`."""
+        offset = self._terminal.view_offset()
+        self._read_cursor(offset)
+        damaged: Iterable[int] = self._terminal.damaged_rows()
+        if offset:
+            if not self._fed:
+                return ()
+            damaged = range(self.rows)
+        self._fed = False
+        rows = [y for y in damaged if y < self.rows]
+        if rows:
+            cells = self._terminal.view_rows()
+            for y in rows:
+                self._shown[y] = _runs(cells[y], self.columns)
+        return rows
+
+    def _read_cursor(self, offset: int) -> None:
+        at = self._board.display.cursor
+        shape = CursorShape(self._board.cursor.shape)
+        if at is None or at[1] + offset >= self.rows:
+            self._cursor = Cursor(0, 0, False, shape)
+        else:
+            self._cursor = Cursor(min(at[0], self.columns - 1), at[1] + offset, True, shape)
+
+    def row(self, y: int) -> Sequence[Run]:
+        """The runs of row `y`."""
+        return self._shown[y]
+
+    @property
+    def cursor(self) -> Cursor:
+        """The cursor, as of the last `take_dirty`."""
+        return self._cursor
+
+    def scroll(self, rows: int) -> None:
+        """Move the view."""
+        self._terminal.scroll_view(rows)
+        self._fed = True
+
+    def scroll_to_bottom(self) -> None:
+        """Show the live screen."""
+        self._terminal.scroll_to_bottom()
+
+    @property
+    def scrollback(self) -> Scroll:
+        """How much history there is, and where the view is in it."""
+        return Scroll(len(self._terminal.scrollback.width(self.columns)), self._terminal.view_offset())
+
+    @property
+    def modes(self) -> Modes:
+        """The modes now."""
+        modes, mouse = self._board.modes, self._board.mouse
+        return Modes(
+            alternate_screen=self._board.blitter.in_alt_screen,
+            application_cursor=modes.cursor_application_mode,
+            application_keypad=modes.application_keypad,
+            bracketed_paste=modes.bracketed_paste,
+            focus_events=modes.focus_reporting,
+            synchronized=modes.synchronized_output,
+            alternate_scroll=modes.alternate_scroll_mode,
+            mouse=_TRACKING.get(mouse.protocol.value, MouseTracking.NONE),
+            mouse_encoding=_ENCODING.get(mouse.encoding.value, MouseEncoding.LEGACY),
+        )
+
+    def take_replies(self) -> bytes:
+        """What the terminal answered since the last call."""
+        parts = self._host.data
+        self._host.data = []
+        return b"".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
+
+    def set_colors(self, foreground: RGB, background: RGB) -> None:
+        """What OSC 10 and 11 queries answer."""
+        self._colors = foreground, background
+        self._board.palette.foreground, self._board.palette.background = foreground, background
+
+    @property
+    def title(self) -> str:
+        """The window title, cleaned."""
+        return one_line(str(self._board.title.title))
+
+    @property
+    def cwd(self) -> str:
+        """The working directory as the program told it, cleaned."""
+        return one_line(str(self._board.console.cwd or ""))
+
+
+def _runs(cells: Sequence[Any], columns: int) -> list[Run]:
+    runs: list[Run] = []
+    text: list[str] = []
+    current: tuple[Any, int] | None = None
+
+    def flush() -> None:
+        if current is not None:
+            runs.append(Run(safe("".join(text)), _style(current[0]), current[1] * len(text)))
+            text.clear()
+
+    for x, (style, char) in enumerate(cells[:columns]):
+        if char == "" and x:
+            continue
+        width = 2 if x + 1 < len(cells) and cells[x + 1][1] == "" else 1
+        if len(char) > 1:
+            flush()
+            current = None
+            runs.append(Run(safe(char).rstrip("\u200d"), _style(style), width))
+            continue
+        if current is None or current[1] != width or current[0] != style:
+            flush()
+            current = (style, width)
+        text.append(char or " ")
+    flush()
+    missing = columns - sum(run.width for run in runs)
+    if missing > 0:
+        runs.append(Run(" " * missing, PLAIN, missing))
+    return runs
+
+
+def _color(color: Any) -> Color:
+    if color is None or color.mode == "default":
+        return None
+    if color.mode == "indexed":
+        return int(color.value)
+    red, green, blue = color.value
+    return (red, green, blue)
+
+
+@lru_cache(maxsize=4096)
+def _style(style: Any) -> Style:
+    return Style(
+        fg=_color(style.fg),
+        bg=_color(style.bg),
+        underline_color=_color(style.underline_color),
+        underline=_UNDERLINES[style.underline_style] if style.underline else Underline.NONE,
+        bold=bool(style.bold),
+        dim=bool(style.dim),
+        italic=bool(style.italic),
+        blink=bool(style.blink),
+        reverse=bool(style.reverse),
+        invisible=bool(style.conceal),
+        strike=bool(style.strike),
+        link=style.hyperlink or "",
+    )
