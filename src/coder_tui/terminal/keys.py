@@ -15,19 +15,17 @@ from coder_tui.terminal.core import Modes, MouseEncoding, MouseTracking
 _LETTERS = {"up": "A", "down": "B", "right": "C", "left": "D", "end": "F", "home": "H"}
 _FUNCTION_LETTERS = {"f1": "P", "f2": "Q", "f3": "R", "f4": "S"}
 # Number of `CSI number ~`, `CSI number;m ~` with modifiers.
-_NUMBERS = {
-    "insert": 2,
-    "delete": 3,
-    "pageup": 5,
-    "pagedown": 6,
-    **dict(zip((f"f{n}" for n in range(5, 21)), (15, 17, 18, 19, 20, 21, 23, 24, 25, 26, 28, 29, 31, 32, 33, 34))),
-}
+_NUMBERS = {"insert": 2, "delete": 3, "pageup": 5, "pagedown": 6}
+_NUMBERS |= {"f5": 15, "f6": 17, "f7": 18, "f8": 19, "f9": 20, "f10": 21, "f11": 23, "f12": 24}
+# terminfo's kf13 to kf24 are shift+f1 to shift+f12, and Textual names the latter so.
+_SHIFTED = {f"f{number + 12}": f"f{number}" for number in range(1, 13)}
 _SIMPLE = {"enter": "\r", "tab": "\t", "escape": "\x1b", "backspace": "\x7f", "space": " "}
-_MODIFIERS = {"shift": 1, "alt": 2, "meta": 2, "ctrl": 4, "super": 0, "hyper": 0}
+_MODIFIERS = {"shift": 1, "alt": 2, "meta": 2, "ctrl": 4}
 # What ctrl makes of keys that are no letters (xterm: the C0 character of the same column, or of the US layout).
 _CONTROL = {
     "space": "\0",
     "at": "\0",
+    "@": "\0",
     "2": "\0",
     "left_square_bracket": "\x1b",
     "3": "\x1b",
@@ -97,14 +95,18 @@ _BUTTONS: dict[Button, int] = {
 
 def encode_key(key: str, character: str | None, modes: Modes) -> bytes:
     """What key `key` sends. `character` is what it types, if anything. Unknown keys send nothing (`b""`)."""
-    *modifiers, base = key.split("+") if key != "+" else [key]
+    *modifiers, base = key.split("+")
     bits = 0
     for modifier in modifiers:
-        bits |= _MODIFIERS.get(modifier, 0)
-    return _encode(base, bits, character, modes).encode()
+        if modifier not in _MODIFIERS:
+            return b""  # super and hyper have no code of their own
+        bits |= _MODIFIERS[modifier]
+    return _encode(base, bits, character, modes).encode("utf-8", "replace")
 
 
 def _encode(base: str, bits: int, character: str | None, modes: Modes) -> str:
+    if base in _SHIFTED:
+        base, bits = _SHIFTED[base], bits | 1
     if base in _LETTERS:
         if bits:
             return f"\x1b[1;{bits + 1}{_LETTERS[base]}"
@@ -125,11 +127,9 @@ def _encode(base: str, bits: int, character: str | None, modes: Modes) -> str:
             return prefix + control
     if base in _SIMPLE:
         return prefix + _SIMPLE[base]
-    if character and (character.isprintable() or not bits & 4):
+    if character and character.isprintable():
         return prefix + character
-    typed = base if len(base) == 1 else _NAMED.get(base.removeprefix("upper_"), "")
-    if base.startswith("upper_") and len(base) == len("upper_") + 1:
-        typed = base[-1].upper()
+    typed = base if len(base) == 1 else _NAMED.get(base, "")
     return prefix + (typed.upper() if bits & 1 else typed) if typed else ""
 
 
