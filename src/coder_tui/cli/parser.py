@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
 from coder_tui import __version__
 from coder_tui.errors import UsageError
 from coder_tui.report.states import STATES
-
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,18 +20,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, fix=f"see {self.prog} --help")
 
 
-def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `2h`, `1h30m`, `1d`; a bare number is seconds."""
-    if re.fullmatch(r"\d+(\.\d+)?", text):
-        return timedelta(seconds=float(text))
-    parts = re.findall(r"(\d+)([smhd])", text)
-    if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a duration like 90s, 15m or 2h")
-    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
-
-
 def _seconds(text: str) -> float:
-    return duration(text).total_seconds()
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds")
+    return seconds
 
 
 def _port(text: str) -> int:
@@ -105,7 +97,7 @@ def build() -> Parser:
     new.add_argument("name", metavar="NAME")
     new.add_argument("--directory", type=Path, metavar="DIR", help="where CMD runs (default: here)")
     new.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
-    new.add_argument("--ttl", type=duration, metavar="2h", help="stop the workspace after this time")
+    new.add_argument("--ttl", default="", metavar="2h", help="stop the workspace after this time")
     new.set_defaults(run="coder_tui.cli.fleet:new", command=[])
 
     ls = verbs.add_parser("ls", parents=[connection], help="the fleet, once")

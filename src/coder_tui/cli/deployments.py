@@ -1,0 +1,55 @@
+"""Which deployments the command line means: those that can be found, else the hub of this machine."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from coder_tui.client.credentials import Credentials, find_credentials
+from coder_tui.config import Config, load_config
+from coder_tui.errors import CredentialsError
+from coder_tui.hub import daemon
+from coder_tui.paths import data_dir
+
+HUB_NAME = "local"
+
+
+def configuration(arguments: Namespace) -> Config:
+    """The configuration, with the flags laid over it. Raises ConfigError."""
+    return load_config({"theme": arguments.theme or None})
+
+
+def chosen(arguments: Namespace, config: Config) -> list[Credentials]:
+    """What flags, environment, configuration and the coder CLI name; empty when none names any.
+
+    Raises CredentialsError.
+    """
+    return find_credentials(
+        url=arguments.url,
+        token=read_token(arguments.token_file) if arguments.token_file else "",
+        deployment=arguments.deployment,
+        config=config,
+    )
+
+
+def chosen_or_hub(arguments: Namespace, config: Config) -> list[Credentials]:
+    """As `chosen`, or the local hub, started if needed. Raises CredentialsError, StorageError, HubError."""
+    return chosen(arguments, config) or [of_hub(daemon.start(data_dir()))]
+
+
+def of_hub(address: daemon.HubAddress) -> Credentials:
+    """The person's credentials for a hub of this machine."""
+    return Credentials(HUB_NAME, address.url, read_token(address.token_file), f"the local hub, {address.token_file}")
+
+
+def read_token(path: Path) -> str:
+    """The token in the file at `path`. Raises CredentialsError naming the file, never quoting it."""
+    try:
+        with path.expanduser().open(encoding="utf-8") as file:
+            token = file.read(4096).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "it is not text"
+        raise CredentialsError(f"cannot read the token file {path}", why=why) from None
+    if not token:
+        raise CredentialsError(f"the token file {path} is empty", fix="write the session token into it")
+    return token
