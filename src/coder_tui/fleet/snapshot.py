@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
+from coder_tui.fleet.buckets import Buckets
+
 
 class LinkState(StrEnum):
     """How we stand with a deployment."""
@@ -237,13 +239,19 @@ class Snapshot:
     alerts: tuple[Alert, ...] = ()
     cached: bool = False  # painted from disk; nothing has been confirmed yet
     confirmed: frozenset[str] = frozenset()  # deployments whose list has been read since the start
-    _index: dict[Key, Row] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # (deployment, workspace id) -> its rows. The store gives it; without it, it is made on first use.
+    index: Buckets[tuple[str, str], tuple[Row, ...]] | None = field(default=None, repr=False, compare=False)
 
     def row(self, key: Key) -> Row | None:
-        """The row with that key, or None. Indexed on first use."""
-        if not self._index and self.rows:
-            self._index.update((row.key, row) for row in self.rows)
-        return self._index.get(key)
+        """The row with that key, or None."""
+        index = self.index
+        if index is None:
+            rows: dict[tuple[str, str], tuple[Row, ...]] = {}
+            for row in self.rows:
+                rows[row.key[:2]] = (*rows.get(row.key[:2], ()), row)
+            index = Buckets[tuple[str, str], tuple[Row, ...]]().changed(rows)
+            object.__setattr__(self, "index", index)
+        return next((row for row in index.get(key[:2]) or () if row.key == key), None)
 
     def needing(self) -> Iterator[Row]:
         """Rows with an unacknowledged alert, most urgent first."""

@@ -7,12 +7,11 @@ followed by a heap of the moments at which a row's judgement may change, so a ti
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from coder_tui.fleet import attention
 from coder_tui.fleet.events import (
@@ -24,14 +23,12 @@ from coder_tui.fleet.events import (
     WorkspaceChanged,
     WorkspaceGone,
 )
-from coder_tui.fleet.rows import Id, Place, alert_place, place, row_keys, share
+from coder_tui.fleet.lists import Edit, Lists, Placed
+from coder_tui.fleet.rows import Id, row_keys, share
 from coder_tui.fleet.snapshot import Alert, Deployment, Key, Link, LinkState, Row, Snapshot, Workspace
 
-_T = TypeVar("_T")
 _HEARD = frozenset({LinkState.LIVE, LinkState.POLLING})
 _DAWN = datetime.min.replace(tzinfo=UTC)
-_BULK = 64
-"""From this many changed workspaces on, sorting anew is cheaper than patching."""
 _REMEMBERED = 100_000
 """Alert events whose first sight is remembered, so that one that comes back is not announced again."""
 
@@ -45,10 +42,9 @@ class _Log(NamedTuple):
 
 @dataclass(slots=True)
 class _Known:
-    """A workspace, its rows, and the earliest moment in the heap at which they are judged again."""
+    """A workspace with its rows, and the earliest moment in the heap at which they are judged again."""
 
-    workspace: Workspace
-    rows: tuple[Row, ...] = ()
+    placed: Placed
     wake: datetime | None = None
 
 
@@ -64,10 +60,7 @@ class Store:
         self._acked: frozenset[str] = frozenset()
         self._first_seen: dict[str, int] = {}
         self._wakes: list[tuple[datetime, Id]] = []
-        # what the next snapshot is made of, in list order
-        self._workspaces: list[Workspace] = []
-        self._rows: list[Row] = []
-        self._alerts: list[Alert] = []
+        self._lists = Lists()
         self._deployments: dict[str, Deployment] = {}
         self._confirmed: frozenset[str] = frozenset()
 
@@ -96,7 +89,7 @@ class Store:
                 case AcksChanged(acked):
                     touched = acked ^ self._acked
                     self._acked = acked
-                    judge.update(_id(alert.key) for alert in self._alerts if alert.event_id in touched)
+                    judge.update(_id(alert.key) for alert in self._lists.alerts if alert.event_id in touched)
                 case Tick(at):
                     if at < self._now:  # the clock was set back: everything timed is wrong
                         judge.update(self._known)
@@ -114,7 +107,7 @@ class Store:
         """Note a workspace, unless it is what we know already; remember where a log grew."""
         name = (workspace.deployment, workspace.id)
         known = self._known.get(name)
-        old = changed.get(name, known.workspace if known else None)
+        old = changed.get(name, known.placed.workspace if known else None)
         if old is not None:
             workspace = share(old, workspace)
             if workspace is old:
@@ -167,46 +160,41 @@ class Store:
 
     def _settle(self, changed: dict[Id, Workspace | None], judge: set[Id]) -> bool:
         """Bring lists up to date with what changed and what must be judged again. True if anything differs."""
-        edits: list[tuple[_Known | None, _Known | None]] = []
+        edits: dict[Id, Edit] = {}
         for name, workspace in changed.items():
-            old = self._known.get(name)
+            known = self._known.get(name)
+            old = known.placed if known else None
             if workspace is None:
                 if old:
                     del self._known[name]
                     self._forget_logs(old.workspace, None)
-                    edits.append((old, None))
+                    edits[name] = (old, None)
             elif old and (workspace := share(old.workspace, workspace)) is old.workspace:
                 judge.add(name)  # it changed and changed back
             else:
                 judge.discard(name)
-                new = _Known(workspace, wake=old.wake if old else None)
-                new.rows = self._judge(new, old.rows if old else ())
+                self._known[name] = known = known or _Known(Placed(workspace, ()))
+                known.placed = self._judge(known, workspace)
                 if old:
                     self._forget_logs(old.workspace, workspace)
-                self._known[name] = new
-                edits.append((old, new))
+                edits[name] = (old, known.placed)
         for name in judge:
-            if old := self._known.get(name):
-                new = _Known(old.workspace, wake=old.wake)
-                new.rows = self._judge(new, old.rows)
-                self._known[name] = new
-                if any(a is not b for a, b in zip(new.rows, old.rows, strict=True)):
-                    edits.append((old, new))
-        if len(edits) >= _BULK:
-            self._sort()
-        else:
-            for before, after in edits:
-                self._patch(before, after)
+            if known := self._known.get(name):
+                old = known.placed
+                known.placed = self._judge(known, old.workspace)
+                if any(new is not row for new, row in zip(known.placed.rows, old.rows, strict=True)):
+                    edits[name] = (old, known.placed)
+        if edits:
+            self._lists.edit(edits, lambda: (known.placed for known in self._known.values()))
         return bool(edits)
 
-    def _judge(self, known: _Known, before: tuple[Row, ...]) -> tuple[Row, ...]:
+    def _judge(self, known: _Known, workspace: Workspace) -> Placed:
         """The rows of a workspace as of now; those that come out as before are the same objects."""
-        workspace = known.workspace
         deployment = self._deployments.get(workspace.deployment)
         link = deployment.link if deployment else Link()
         stale = link.state not in _HEARD
         as_of = max(filter(None, (workspace.seen_at, link.refreshed_at)), default=None) if stale else None
-        old = {row.key: row for row in before}
+        old = {row.key: row for row in known.placed.rows}
         wakes = []
         rows = []
         for key, agent, app in row_keys(workspace):
@@ -238,7 +226,7 @@ class Store:
         if wakes and (known.wake is None or min(wakes) < known.wake):
             known.wake = min(wakes)
             heapq.heappush(self._wakes, (known.wake, (workspace.deployment, workspace.id)))
-        return tuple(rows)
+        return Placed(workspace, tuple(rows))
 
     def _numbered(self, alert: Alert | None, before: Alert | None) -> Alert | None:
         """The alert with the snapshot number at which its event was first seen; `before` itself if equal."""
@@ -255,57 +243,21 @@ class Store:
         for agent in {agent.id for agent in old.agents} - {agent.id for agent in (new.agents if new else ())}:
             self._logs.pop((old.deployment, agent), None)
 
-    def _patch(self, before: _Known | None, after: _Known | None) -> None:
-        """Put one workspace's change into the sorted lists."""
-        start = place(before.workspace) if before else None
-        end = place(after.workspace) if after else None
-        if before and start != end:
-            _splice(self._workspaces, start, place, 1, ())
-            _splice(self._rows, start, _row_place, len(before.rows), ())
-        if after:
-            same = before if before and start == end else None
-            _splice(self._workspaces, end, place, 1 if same else 0, (after.workspace,))
-            _splice(self._rows, end, _row_place, len(same.rows) if same else 0, after.rows)
-        old = [row.alert for row in before.rows if row.alert] if before else []
-        new = [row.alert for row in after.rows if row.alert] if after else []
-        for alert in old:
-            if not any(alert is other for other in new):
-                _splice(self._alerts, alert_place(alert), alert_place, 1, ())
-        for alert in new:
-            if not any(alert is other for other in old):
-                _splice(self._alerts, alert_place(alert), alert_place, 0, (alert,))
-
-    def _sort(self) -> None:
-        """Make the sorted lists anew."""
-        known = sorted(self._known.values(), key=lambda known: place(known.workspace))
-        self._workspaces = [one.workspace for one in known]
-        self._rows = [row for one in known for row in one.rows]
-        self._alerts = sorted((row.alert for row in self._rows if row.alert), key=alert_place)
-
     def _publish(self, edited: bool) -> None:
         old = self._snapshot
-        alerts = tuple(self._alerts) if edited else old.alerts
+        alerts = tuple(self._lists.alerts) if edited else old.alerts
         self._snapshot = Snapshot(
             seq=old.seq + 1,
             at=self._now if self._now > _DAWN else None,
             deployments=MappingProxyType(self._deployments),
-            workspaces=tuple(self._workspaces) if edited else old.workspaces,
-            rows=tuple(self._rows) if edited else old.rows,
+            workspaces=tuple(self._lists.workspaces) if edited else old.workspaces,
+            rows=tuple(self._lists.rows) if edited else old.rows,
             alerts=old.alerts if alerts == old.alerts else alerts,
-            cached=bool(self._workspaces) and not self._confirmed,
+            cached=bool(self._known) and not self._confirmed,
             confirmed=self._confirmed,
+            index=self._lists.index,
         )
 
 
 def _id(key: Key) -> Id:
     return key.deployment, key.workspace_id
-
-
-def _row_place(row: Row) -> Place:
-    return place(row.workspace)
-
-
-def _splice(items: list[_T], at: Any, key: Callable[[_T], Any], remove: int, insert: Sequence[_T]) -> None:
-    """Replace `remove` items from the first one not before `at` in a list sorted by `key`."""
-    start = bisect_left(items, at, key=key)
-    items[start : start + remove] = insert

@@ -1,0 +1,81 @@
+"""The lists of a snapshot, kept sorted and patched in place: one change costs what it touches."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from coder_tui.fleet.buckets import Buckets
+from coder_tui.fleet.rows import Id, Place, alert_place, place
+from coder_tui.fleet.snapshot import Alert, Row, Workspace
+
+_T = TypeVar("_T")
+_BULK = 64
+"""From this many changed workspaces on, sorting anew is cheaper than patching."""
+
+
+class Placed(NamedTuple):
+    """A workspace and its rows, which stand together in the list."""
+
+    workspace: Workspace
+    rows: tuple[Row, ...]
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts of its rows."""
+        return [row.alert for row in self.rows if row.alert]
+
+
+Edit = tuple[Placed | None, Placed | None]
+"""How a workspace stood before (None: it is new) and stands now (None: it is gone)."""
+
+
+class Lists:
+    """Workspaces, rows and alerts in list order, and the rows by workspace."""
+
+    def __init__(self) -> None:
+        self.workspaces: list[Workspace] = []
+        self.rows: list[Row] = []
+        self.alerts: list[Alert] = []
+        self.index: Buckets[Id, tuple[Row, ...]] = Buckets()
+
+    def edit(self, edits: Mapping[Id, Edit], known: Callable[[], Iterable[Placed]]) -> None:
+        """Bring the lists up to date. `known` gives all workspaces, for when that many changed."""
+        self.index = self.index.changed({name: after.rows if after else None for name, (_, after) in edits.items()})
+        if len(edits) < _BULK:
+            for before, after in edits.values():
+                self._patch(before, after)
+            return
+        placed = sorted(known(), key=lambda one: place(one.workspace))
+        self.workspaces = [one.workspace for one in placed]
+        self.rows = [row for one in placed for row in one.rows]
+        self.alerts = sorted((row.alert for row in self.rows if row.alert), key=alert_place)
+
+    def _patch(self, before: Placed | None, after: Placed | None) -> None:
+        start = place(before.workspace) if before else None
+        end = place(after.workspace) if after else None
+        if before and start != end:
+            _splice(self.workspaces, start, place, 1, ())
+            _splice(self.rows, start, _row_place, len(before.rows), ())
+        if after:
+            same = before if start == end else None
+            _splice(self.workspaces, end, place, 1 if same else 0, (after.workspace,))
+            _splice(self.rows, end, _row_place, len(same.rows) if same else 0, after.rows)
+        old, new = before.alerts if before else [], after.alerts if after else []
+        for alert in old:
+            if not any(alert is other for other in new):
+                _splice(self.alerts, alert_place(alert), alert_place, 1, ())
+        for alert in new:
+            if not any(alert is other for other in old):
+                _splice(self.alerts, alert_place(alert), alert_place, 0, (alert,))
+
+
+def _row_place(row: Row) -> Place:
+    return place(row.workspace)
+
+
+def _splice(items: list[_T], at: Any, key: Callable[[_T], Any], remove: int, insert: Sequence[_T]) -> None:
+    """Replace `remove` items from the first one not before `at` in a list sorted by `key`."""
+    start = bisect_left(items, at, key=key)
+    items[start : start + remove] = insert
