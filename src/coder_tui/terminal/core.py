@@ -59,12 +59,13 @@ PLAIN = Style()
 class Run(NamedTuple):
     """Cells of one style. `width` counts columns, by the grid, whatever a width table says.
 
-    The text is either one grapheme cluster, or single code points of `width // len(text)` columns each.
+    The text is either one grapheme `cluster`, or single code points of `width // len(text)` columns each.
     """
 
     text: str
     style: Style
     width: int
+    cluster: bool = False
 
 
 class CursorShape(Enum):

@@ -60,6 +60,7 @@ class BitttyCore:
         self._terminal: Any = Terminal(self._board, MemoryScrollback(self._scrollback_lines * self.columns))
         self._terminal.attach()
         self._board.title.title = ""
+        self._board.modes.alternate_scroll_mode = True  # as most terminals, and the native core, start
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
         self._fed = True
@@ -196,7 +197,7 @@ def _runs(cells: Sequence[Any], columns: int) -> list[Run]:
         if len(char) > 1:
             flush()
             current = None
-            runs.append(Run(safe(char).rstrip("\u200d"), _style(style), width))
+            runs.append(Run(safe(char).rstrip("\u200d"), _style(style), width, cluster=True))
             continue
         if current is None or current[1] != width or current[0] != style:
             flush()

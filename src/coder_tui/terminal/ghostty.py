@@ -204,12 +204,16 @@ class GhosttyCore:
                 style = styles[style_id] = self._style(x)
             if look & _BACKGROUND_TAG:
                 style = _with_background(style, look)
-            if look & _LINK or look & _TAG == 1:
+            if look & _LINK or look & _TAG == 1:  # rare: a call per cell
                 for index in range(start, end):
                     x = positions[index]
-                    cluster = self._cluster(x) if look & _TAG == 1 else text[index]
                     linked = _with_link(style, self._link(x, y)) if look & _LINK else style
-                    runs.append(Run(cluster, linked, width))
+                    if look & _TAG == 1:
+                        runs.append(Run(self._cluster(x), linked, width, cluster=True))
+                    elif runs and runs[-1][1] == linked and runs[-1].width == width * len(runs[-1].text):
+                        runs[-1] = Run(runs[-1].text + text[index], linked, width + runs[-1].width)
+                    else:
+                        runs.append(Run(text[index], linked, width))
             else:
                 runs.append(Run(text[start:end], style, width * (end - start)))
             start = end

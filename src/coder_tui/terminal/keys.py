@@ -81,6 +81,7 @@ _PASTE_START, _PASTE_END = "\x1b[200~", "\x1b[201~"
 _WHEEL_LINES = 3
 
 Button = Literal["left", "middle", "right", "none", "wheel_up", "wheel_down", "wheel_left", "wheel_right"]
+Action = Literal["press", "release", "move"]
 _BUTTONS: dict[Button, int] = {
     "left": 0,
     "middle": 1,
@@ -159,7 +160,7 @@ def encode_wheel_as_arrows(up: bool, modes: Modes) -> bytes:
 
 def encode_mouse(
     button: Button,
-    action: Literal["press", "release", "move"],
+    action: Action,
     x: int,
     y: int,
     modes: Modes,
@@ -189,7 +190,7 @@ def encode_mouse(
     return ("\x1b[M" + chr(code + 32) + chr(column + 32) + chr(row + 32)).encode()
 
 
-def _wanted(tracking: MouseTracking, button: Button, action: str) -> bool:
+def _wanted(tracking: MouseTracking, button: Button, action: Action) -> bool:
     if tracking is MouseTracking.NONE:
         return False
     if action == "press":

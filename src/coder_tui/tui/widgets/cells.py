@@ -1,0 +1,130 @@
+"""Runs of terminal cells to Textual strips: colours, attributes, and columns that stay where the grid has them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from rich.cells import cell_len, set_cell_size
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style as RichStyle
+from textual.strip import Strip
+
+from coder_tui.terminal.core import PLAIN, REPLACEMENT, Color, Run, Style, Underline
+
+_VARIATION_SELECTORS = "\ufe0e\ufe0f"
+_CACHE = 8192
+
+
+@lru_cache(maxsize=4096)
+def fit(text: str, width: int) -> str:
+    """One character or cluster in exactly `width` columns by Rich's table, which is what Textual lays out by.
+
+    Where the table thinks it wider than the grid does, its plainer form is tried before it is replaced.
+    """
+    for form in (text, text.rstrip(_VARIATION_SELECTORS), text[:1]):
+        if cell_len(form) == width:
+            return form
+    if 0 < cell_len(text) < width:
+        return set_cell_size(text, width)
+    return set_cell_size(REPLACEMENT if text.strip() and cell_len(text) else " ", width)
+
+
+def aligned(run: Run) -> str:
+    """The text of a run in exactly `run.width` columns, each character in its own."""
+    text = run.text
+    if text.isascii() or cell_len(text) == run.width:
+        return text
+    if run.cluster:
+        return fit(text, run.width)
+    each = run.width // len(text)
+    return "".join(fit(char, each) for char in text)
+
+
+def split(runs: Sequence[Run], at: int) -> tuple[list[Run], list[Run]]:
+    """The runs before and from column `at`. A wide character across the border goes to the second part."""
+    before: list[Run] = []
+    for index, run in enumerate(runs):
+        if at <= 0:
+            return before, list(runs[index:])
+        if run.width <= at:
+            before.append(run)
+            at -= run.width
+            continue
+        if run.cluster:
+            return before, list(runs[index:])
+        each = run.width // len(run.text)
+        count = at // each
+        if count:
+            before.append(Run(run.text[:count], run.style, count * each))
+        rest = Run(run.text[count:], run.style, run.width - count * each)
+        return before, [rest, *runs[index + 1 :]]
+    return before, []
+
+
+def _color(color: Color) -> RichColor | None:
+    if color is None:
+        return None
+    # Palette colours stay indices here: the app maps them by its theme (or leaves them to the outer terminal).
+    return RichColor.from_ansi(color) if isinstance(color, int) else RichColor.from_rgb(*color)
+
+
+class Painter:
+    """Makes strips on a base style (the theme's foreground and background)."""
+
+    def __init__(self, base: RichStyle) -> None:
+        self.base = base
+        # Keyed by identity, for speed; the entry keeps its key alive.
+        self._styles: dict[int, tuple[Style, RichStyle]] = {}
+
+    def style(self, style: Style) -> RichStyle:
+        """The Rich style of a cell's style."""
+        entry = self._styles.get(id(style))
+        if entry is None:
+            if len(self._styles) >= _CACHE:
+                self._styles.clear()
+            entry = self._styles[id(style)] = (style, self._made(style))
+        return entry[1]
+
+    def _made(self, style: Style) -> RichStyle:
+        if style == PLAIN:
+            return self.base
+        return self.base + RichStyle(
+            color=_color(style.fg),
+            bgcolor=_color(style.bg),
+            bold=style.bold or None,
+            dim=style.dim or None,
+            italic=style.italic or None,
+            underline=style.underline not in (Underline.NONE, Underline.DOUBLE) or None,
+            underline2=style.underline is Underline.DOUBLE or None,
+            blink=style.blink or None,
+            reverse=style.reverse or None,
+            strike=style.strike or None,
+        )
+
+    def segments(self, runs: Sequence[Run]) -> list[Segment]:
+        """One segment per run."""
+        style = self.style
+        return [
+            Segment(aligned(run) if not run.style.invisible else " " * run.width, style(run.style))
+            for run in runs
+            if run.width
+        ]
+
+    def strip(self, runs: Sequence[Run], columns: int) -> Strip:
+        """A whole row."""
+        return Strip(self.segments(runs), columns)
+
+
+def toggled(segments: Sequence[Segment]) -> list[Segment]:
+    """Reverse video the other way round: the cursor and the selection, visible without colours too."""
+    return [
+        Segment(text, (style or RichStyle()) + RichStyle(reverse=not (style and style.reverse)))
+        for text, style, _ in segments
+    ]
+
+
+def marked(segments: Sequence[Segment], style: RichStyle) -> list[Segment]:
+    """`style` laid over segments."""
+    return [Segment(text, (own or RichStyle()) + style) for text, own, _ in segments]
