@@ -1,0 +1,181 @@
+"""The fleet as JSON: the cache on disk (ours alone), and the documented form that `--json` prints."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
+
+from coder_tui.fleet.snapshot import Agent, Alert, Deployment, Row, Snapshot, Status, Workspace
+
+SCHEMA_VERSION = 1
+"""Version of `snapshot_json`. Keys may be added without raising it; a change of meaning raises it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Cache:
+    version: Literal[1]
+    workspaces: tuple[Workspace, ...]
+
+
+@cache
+def _adapter() -> TypeAdapter[_Cache]:
+    return TypeAdapter(_Cache)
+
+
+def dump_workspaces(workspaces: tuple[Workspace, ...]) -> str:
+    """Rows as JSON text for the disk cache; `load_workspaces` reads it back equal."""
+    return _adapter().dump_json(_Cache(1, workspaces)).decode()
+
+
+def load_workspaces(text: str) -> tuple[Workspace, ...]:
+    """Rows from the disk cache.
+
+    Raises ValueError, and nothing else, for anything that `dump_workspaces` did not write: broken JSON, another
+    version, wrong types, times without a zone.
+    """
+    workspaces = _adapter().validate_json(text).workspaces
+    if not all(_aware(workspace) for workspace in workspaces):
+        raise ValueError("the cache has a time without a zone")
+    return workspaces
+
+
+def _aware(value: object) -> bool:
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    if isinstance(value, tuple):
+        return all(map(_aware, value))
+    return not is_dataclass(value) or all(_aware(getattr(value, part.name)) for part in fields(value))
+
+
+def snapshot_json(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
+    """The fleet for `ls --json` and scripts: plain JSON values, ages in whole seconds at `now`, times in RFC 3339.
+
+    `{schema, at, cached, deployments: [...], workspaces: [{..., agents: [{..., apps: [...]}]}], attention: [...]}`.
+    Each app has its current `status` (null when it has not reported since its build) and its `attention`; what
+    stands on a workspace without agents is its own `last_status` and `attention`.
+    """
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in snapshot.rows:
+        found.setdefault(row.key[:2], []).append(row)
+    return {
+        "schema": SCHEMA_VERSION,
+        "at": _time(now),
+        "cached": snapshot.cached,
+        "deployments": [_deployment(one, now) for one in snapshot.deployments.values()],
+        "workspaces": [_workspace(one, found.get((one.deployment, one.id), []), now) for one in snapshot.workspaces],
+        "attention": [{"key": str(alert.key), **_alert(alert, now)} for alert in snapshot.alerts],
+    }
+
+
+def _deployment(deployment: Deployment, now: datetime) -> dict[str, Any]:
+    link = deployment.link
+    return {
+        "name": deployment.name,
+        "url": deployment.url,
+        "user": deployment.user,
+        "version": deployment.version,
+        "hub": deployment.is_hub,
+        "link": {
+            "state": str(link.state),
+            "since": _time(link.since),
+            "why": link.why,
+            "latency_ms": link.latency_ms,
+            "refreshed_age": _age(link.refreshed_at, now),
+        },
+    }
+
+
+def _workspace(workspace: Workspace, rows: list[Row], now: datetime) -> dict[str, Any]:
+    own = next((row for row in rows if row.agent is None), None)
+    return {
+        "deployment": workspace.deployment,
+        "id": workspace.id,
+        "owner": workspace.owner,
+        "name": workspace.name,
+        "template": workspace.template,
+        "build": {
+            "number": workspace.build_number,
+            "status": workspace.build_status,
+            "transition": workspace.transition,
+            "reason": workspace.build_reason,
+            "error": workspace.build_error,
+            "age": _age(workspace.build_at, now),
+        },
+        "deadline": _time(workspace.deadline),
+        "due": any(row.due for row in rows),
+        "stale": any(row.stale for row in rows),
+        "favorite": workspace.favorite,
+        "outdated": workspace.outdated,
+        "dormant": workspace.dormant,
+        "last_status": _status(workspace.last_status, now),
+        "attention": _alert(own.alert, now) if own and own.alert else None,
+        "agents": [_agent(agent, [row for row in rows if row.agent is agent], now) for agent in workspace.agents],
+    }
+
+
+def _agent(agent: Agent, rows: list[Row], now: datetime) -> dict[str, Any]:
+    return {
+        "id": agent.id,
+        "name": agent.name,
+        "parent_id": agent.parent_id,
+        "status": agent.status,
+        "lifecycle": agent.lifecycle,
+        "healthy": agent.healthy,
+        "health_reason": agent.health_reason,
+        "version": agent.version,
+        "last_connected_age": _age(agent.last_connected_at, now),
+        "logs_length": agent.logs_length,
+        "apps": [
+            {
+                "id": row.app.id,
+                "slug": row.app.slug,
+                "name": row.app.name,
+                "health": row.app.health,
+                "key": str(row.key),
+                "status": _status(row.app.latest, now),
+                "reports": len(row.app.statuses),
+                "due": row.due,
+                "attention": _alert(row.alert, now) if row.alert else None,
+            }
+            for row in rows
+            if row.app
+        ],
+    }
+
+
+def _status(status: Status | None, now: datetime) -> dict[str, Any] | None:
+    if status is None:
+        return None
+    return {
+        "id": status.id,
+        "state": status.state,
+        "message": status.message,
+        "uri": status.uri,
+        "at": _time(status.at),
+        "age": _age(status.at, now),
+        "needs_user_attention": status.needs_attention,
+    }
+
+
+def _alert(alert: Alert, now: datetime) -> dict[str, Any]:
+    return {
+        "level": str(alert.level),
+        "event": alert.event_id,
+        "since": _time(alert.since),
+        "age": _age(alert.since, now),
+        "message": alert.message,
+        "why": alert.why,
+        "acked": alert.acked,
+    }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def _age(since: datetime | None, now: datetime) -> int | None:
+    return max(0, int((now - since).total_seconds())) if since else None
