@@ -33,6 +33,16 @@ CLOCK = Clock()
 """The real one."""
 
 
+async def sleep_or(event: asyncio.Event, seconds: float, clock: Clock = CLOCK) -> None:
+    """Return after `seconds`, or when `event` is set."""
+    waits = [asyncio.ensure_future(clock.sleep(seconds)), asyncio.ensure_future(event.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
 class Backoff:
     """The reconnect policy of one connection.
 
@@ -69,12 +79,7 @@ class Backoff:
 
     async def pause(self) -> None:
         """Wait out the delay that `lost()` chose, or until somebody nudges."""
-        waits = [asyncio.ensure_future(self._clock.sleep(self._delay)), asyncio.ensure_future(self._nudge.wait())]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await sleep_or(self._nudge, self._delay, self._clock)
 
     def nudge(self) -> None:
         """Try now: do not wait for the countdown."""

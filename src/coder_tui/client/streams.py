@@ -7,7 +7,7 @@ need to see: that a stream is lost, why, and when it is tried again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,7 +74,7 @@ class Streams:
         self.sse_only = False
         """The deployment answered 404 to `watch-ws` and then served the SSE form."""
 
-    async def watch(self, workspace_id: str, backoff: Backoff | None = None) -> AsyncIterator[WatchEvent]:
+    async def watch(self, workspace_id: str, backoff: Backoff | None = None) -> AsyncGenerator[WatchEvent, None]:
         """Follow one workspace: `watch-ws`, or `watch` (SSE) where that is missing.
 
         Each open begins with the whole workspace, so a reconnect leaves no gap. `backoff` may be given in order to
@@ -104,7 +104,7 @@ class Streams:
             yield WatchLost(why, backoff.lost())
             await backoff.pause()
 
-    async def follow_logs(self, agent_id: str) -> AsyncIterator[LogEvent]:
+    async def follow_logs(self, agent_id: str) -> AsyncGenerator[LogEvent, None]:
         """`GET /workspaceagents/{id}/logs?follow`: all stored lines, then live ones, each exactly once.
 
         After a break it resumes behind the last id. A normal close means that the agent was replaced, or that the

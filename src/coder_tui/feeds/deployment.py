@@ -1,0 +1,347 @@
+"""One deployment's feed: who we are there, the whole list, and one watch for each workspace that matters most.
+
+Every loss is answered by reading the whole list again, so nothing that happened meanwhile is missed; a slow list
+refresh is the backstop for what no watch tells (new workspaces, agents whose status changes by mere passing of time).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
+from coder_tui.client.credentials import Credentials
+from coder_tui.client.events import LogEvent
+from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError, UsageError
+from coder_tui.feeds.source import PtyTarget
+from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
+from coder_tui.fleet.snapshot import Deployment, Link, LinkState, Workspace
+from coder_tui.text import one_line
+
+if TYPE_CHECKING:
+    # loaded by run(): the first frame does not wait for httpx and websockets
+    from coder_tui.client.pty import PtyStream
+    from coder_tui.client.rest import RestClient
+    from coder_tui.client.streams import Streams
+    from coder_tui.wire import workspaces as wire
+
+WATCHES = 64
+"""Most streams held open at once for one deployment."""
+REFRESH = 45.0
+"""Seconds between two reads of the whole list, give or take a third."""
+_HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
+_HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
+_GAP = 5.0  # seconds between two reads that nobody asked for: one flaky stream must not make us hammer the list
+_WATCH_AGAIN = 30.0  # seconds before a watch that was refused is asked for again
+_QUERY = "owner:me"
+_MINE = frozenset({"pending", "starting", "running", "stopping", "canceling", "deleting"})
+_BULK = 50  # workspaces whose rows are made in a thread rather than on the event loop
+
+
+@dataclass(slots=True)
+class _Watch:
+    """One workspace's stream. `up` is None until it delivered or failed for the first time."""
+
+    task: asyncio.Task[None]
+    backoff: Backoff
+    up: bool | None = None
+    why: str = ""
+    retry_at: datetime | None = None
+    ended_at: float | None = None  # monotonic seconds: refused, no task any more
+
+
+class DeploymentFeed:
+    """Feeds `emit` with fleet events of one deployment for as long as `run()` runs. Cheap to construct."""
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        emit: Callable[[Sequence[Event]], None],
+        *,
+        is_hub: bool = False,
+        clock: Clock = CLOCK,
+    ) -> None:
+        self.credentials = credentials
+        self.deployment = Deployment(credentials.name, credentials.url, is_hub=is_hub, link=Link(since=clock.now()))
+        """As last told to `emit`."""
+        self._emit, self._clock = emit, clock
+        self._rest: RestClient | None = None
+        self._streams: Streams | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._watches: dict[str, _Watch] = {}
+        self._asked_for: tuple[str, ...] = ()
+        self._known: dict[str, Workspace] = {}
+        self._told: dict[str, float] = {}  # when a stream last told of a workspace, monotonic seconds
+        self._listed = False  # the last read of the list worked
+        self._backoff = Backoff(clock)
+        self._wake = asyncio.Event()  # read the list soon
+        self._now = asyncio.Event()  # read the list now: a person asked
+
+    async def run(self) -> None:
+        """Read, watch and recover until cancelled."""
+        rest = await self._connect()
+        try:
+            async with rest, asyncio.TaskGroup() as group:
+                self._group = group
+                await self._keep_list(rest)
+        finally:
+            self._group = self._rest = self._streams = None
+            self._watches.clear()
+
+    async def _connect(self) -> RestClient:
+        client = await asyncio.to_thread(_load_client)
+        tls = await asyncio.to_thread(client.tls_context, self.credentials.url)
+        self._rest = client.RestClient(self.credentials, tls=tls)
+        from coder_tui.client.streams import Streams
+
+        self._streams = Streams(self._rest, self._clock)
+        return self._rest
+
+    def refresh(self) -> None:
+        """Read everything again now; lost streams are tried now too."""
+        self._now.set()
+        self._wake.set()
+        self._backoff.nudge()
+        for workspace_id, watch in list(self._watches.items()):
+            watch.backoff.nudge()
+            if watch.ended_at is not None:
+                del self._watches[workspace_id]
+
+    def watch(self, workspace_ids: Sequence[str]) -> None:
+        """These workspaces are looked at: their streams come first."""
+        wanted = tuple(workspace_ids)
+        if wanted != self._asked_for:
+            self._asked_for = wanted
+            if self._listed:
+                self._choose_watches()
+
+    async def follow_logs(self, agent_id: str) -> AsyncGenerator[LogEvent, None]:
+        """See `Streams.follow_logs`. Raises UnreachableError while `run()` is not running."""
+        if self._streams is None:
+            raise self._not_running()
+        async with aclosing(self._streams.follow_logs(agent_id)) as events:
+            async for event in events:
+                yield event
+
+    def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
+        """Attach to a terminal of this deployment; nothing happens before it is iterated."""
+        from coder_tui.client.pty import PtyStream
+
+        return PtyStream(
+            self.credentials,
+            target.agent_id,
+            target.reconnect,
+            (columns, rows),
+            command=target.command,
+            container=target.container,
+            tls=self._rest.tls if self._rest else None,
+            clock=self._clock,
+        )
+
+    async def build(self, workspace_id: str, transition: str) -> None:
+        """Start, stop or restart. A restart waits for the stop to finish, then starts. Raises CoderTuiError."""
+        if transition not in {"start", "stop", "restart"}:
+            raise UsageError(f"no transition is called {transition!r}", fix="use start, stop or restart")
+        if self._rest is None:
+            raise self._not_running()
+        from coder_tui.wire.workspaces import CreateWorkspaceBuild
+
+        rest = self._rest
+        if transition == "restart":
+            transition = "start"
+            if (await rest.workspace(workspace_id)).latest_build.status != "stopped":
+                stop = await rest.create_build(workspace_id, CreateWorkspaceBuild(transition="stop"))
+                await self._learn_now(rest, workspace_id)
+                await self._finished(rest, stop.id)
+        await rest.create_build(workspace_id, CreateWorkspaceBuild(transition=transition))
+        await self._learn_now(rest, workspace_id)
+
+    async def _finished(self, rest: RestClient, build_id: str) -> None:
+        """Wait for a build's end; raise if it did not succeed."""
+        delay = 0.25
+        while (build := await rest.build(build_id)).job.status in {"pending", "running", "canceling"}:
+            await self._clock.sleep(delay)
+            delay = min(delay * 1.5, 5.0)
+        if build.job.status != "succeeded":
+            raise ApiError(
+                f"the workspace was not stopped, so it is not started: its build {build.job.status}",
+                status=200,
+                why=one_line(build.job.error),
+                fix="look at the build's log",
+            )
+
+    async def _learn_now(self, rest: RestClient, workspace_id: str) -> None:
+        self._learn(await rest.workspace(workspace_id))
+        self._choose_watches()
+
+    async def _keep_list(self, rest: RestClient) -> None:
+        while True:
+            self._wake.clear()
+            self._now.clear()
+            began = self._clock.monotonic()
+            try:
+                await self._read(rest, began)
+            except CredentialsError as error:
+                self._listed = False
+                self._tell_link(LinkState.REFUSED, str(error))
+                await self._now.wait()
+            except CoderTuiError as error:
+                self._listed = False
+                retry_at = self._backoff.lost()
+                self._tell_link(LinkState.RETRYING, error.why or error.what, retry_at)
+                await self._backoff.pause()
+            else:
+                self._backoff = Backoff(self._clock)
+                await self._until_next_read(began)
+
+    async def _until_next_read(self, began: float) -> None:
+        """Wait for the slow refresh, a lost stream (not too often), or a person."""
+        ended = self._clock.monotonic()
+        interval = REFRESH
+        if self.deployment.is_hub:
+            interval = min(REFRESH, max(_HUB_REFRESH, (ended - began) / _HUB_SHARE))
+        await sleep_or(self._wake, interval * (2 + 2 * self._clock.random()) / 3, self._clock)
+        too_soon = ended + _GAP - self._clock.monotonic()
+        if too_soon > 0 and not self._now.is_set():
+            await sleep_or(self._now, too_soon, self._clock)
+
+    async def _read(self, rest: RestClient, began: float) -> None:
+        """Read who we are (once) and the whole list, and tell it. `began` is when, in monotonic seconds."""
+        if not self.deployment.user:
+            info, me = await asyncio.gather(rest.build_info(), rest.me())
+            self.deployment = replace(
+                self.deployment, user=one_line(me.username), version=one_line(info.version) or "unknown"
+            )
+        listed = await rest.workspaces(_QUERY)
+        at = self._clock.now()
+        if len(listed) > _BULK:
+            rows = await asyncio.to_thread(self._rows, listed, at)
+        else:
+            rows = self._rows(listed, at)
+        # what a stream told while the list was under way is newer than the list
+        rows = [
+            self._known[row.id] if self._told.get(row.id, -1.0) >= began and row.id in self._known else row
+            for row in rows
+        ]
+        was_lost = not self._listed
+        self._listed = True
+        self._known = {row.id: row for row in rows}
+        self._told = {workspace_id: when for workspace_id, when in self._told.items() if workspace_id in self._known}
+        self._emit([FleetListed(self.deployment.name, tuple(rows), at)])
+        if was_lost:
+            for watch in self._watches.values():
+                watch.backoff.nudge()
+        self._choose_watches()
+        self._judge_link(at)
+
+    def _rows(self, workspaces: Sequence[wire.Workspace], at: datetime) -> list[Workspace]:
+        from coder_tui.fleet.convert import workspace_row
+
+        return [workspace_row(self.deployment.name, workspace, at) for workspace in workspaces]
+
+    def _learn(self, workspace: wire.Workspace) -> None:
+        """One workspace as it is now, from a stream or a direct read."""
+        at = self._clock.now()
+        if workspace.latest_build.status == "deleted":
+            self._known.pop(workspace.id, None)
+            self._emit([WorkspaceGone(self.deployment.name, workspace.id)])
+            return
+        (row,) = self._rows([workspace], at)
+        self._told[row.id] = self._clock.monotonic()
+        self._known[row.id] = row
+        self._emit([WorkspaceChanged(row, at)])
+
+    def _choose_watches(self) -> None:
+        """Open and close streams so that the most needed workspaces have one."""
+        if self._group is None:
+            return
+        asked = set(self._asked_for)
+
+        def need(row: Workspace) -> tuple[bool, bool, bool, float]:
+            used = row.last_used_at.timestamp() if row.last_used_at else 0.0
+            return row.id not in asked, row.build_status not in _MINE, row.id not in self._watches, -used
+
+        chosen = {row.id for row in sorted(self._known.values(), key=need)[:WATCHES]}
+        now = self._clock.monotonic()
+        for workspace_id, watch in list(self._watches.items()):
+            expired = watch.ended_at is not None and now - watch.ended_at >= _WATCH_AGAIN
+            if workspace_id not in chosen or expired:
+                watch.task.cancel()
+                del self._watches[workspace_id]
+        for workspace_id in chosen - self._watches.keys():
+            backoff = Backoff(self._clock)
+            task = self._group.create_task(
+                self._follow(workspace_id, backoff), name=f"watch:{self.deployment.name}:{workspace_id}"
+            )
+            self._watches[workspace_id] = _Watch(task, backoff)
+
+    async def _follow(self, workspace_id: str, backoff: Backoff) -> None:
+        from coder_tui.client.streams import Watched, WatchLost
+
+        if self._streams is None:
+            return
+        async with aclosing(self._streams.watch(workspace_id, backoff)) as events:
+            async for event in events:
+                watch = self._watches.get(workspace_id)
+                if watch is None or watch.backoff is not backoff:
+                    return  # no longer wanted
+                match event:
+                    case Watched(workspace):
+                        self._learn(workspace)
+                        if not watch.up:
+                            watch.up, watch.why, watch.retry_at = True, "", None
+                            self._judge_link()
+                        continue
+                    case WatchLost(why, retry_at):
+                        watch.up, watch.why, watch.retry_at = False, why, retry_at
+                    case _:
+                        error = event.error
+                        watch.up, watch.why, watch.retry_at = False, error.why or error.what, None
+                        watch.ended_at = self._clock.monotonic()
+                self._wake.set()
+                self._judge_link()
+
+    def _judge_link(self, refreshed_at: datetime | None = None) -> None:
+        """Live while any stream is up, or none is needed; polling while only the list works."""
+        if not self._listed:
+            return
+        watches = self._watches.values()
+        if not watches or any(watch.up for watch in watches):
+            self._tell_link(LinkState.LIVE, refreshed_at=refreshed_at)
+        else:
+            lost = [watch for watch in watches if watch.up is False]
+            next_try = min((watch.retry_at for watch in lost if watch.retry_at), default=None)
+            self._tell_link(LinkState.POLLING, lost[0].why if lost else "", next_try, refreshed_at)
+
+    def _tell_link(
+        self, state: LinkState, why: str = "", next_try: datetime | None = None, refreshed_at: datetime | None = None
+    ) -> None:
+        old = self.deployment.link
+        link = Link(
+            state=state,
+            since=old.since if old.state is state else self._clock.now(),
+            why=why,
+            next_try=next_try,
+            latency_ms=self._rest.latency_ms if self._rest and refreshed_at else old.latency_ms,
+            refreshed_at=refreshed_at or old.refreshed_at,
+        )
+        self.deployment = replace(self.deployment, link=link)
+        self._emit([DeploymentChanged(self.deployment)])
+
+    def _not_running(self) -> UnreachableError:
+        return UnreachableError(
+            f"{self.deployment.name} is not connected yet", fix="wait for the link, or refresh, and try again"
+        )
+
+
+def _load_client() -> ModuleType:
+    """Import the network libraries; in a thread, because that takes a few hundred milliseconds."""
+    from coder_tui.client import pty, rest, streams
+
+    del pty, streams
+    return rest
