@@ -183,9 +183,6 @@ class TerminalCore(Protocol):
     def cwd(self) -> str:
         """The working directory (OSC 7: a `file:` URL), cleaned to one safe line."""
 
-    def close(self) -> None:
-        """Free native memory. The core must not be used afterwards."""
-
 
 def clamp(columns: int, rows: int) -> tuple[int, int]:
     """The size a core is given: at least 2x2 and at most what a PTY can say (uint16)."""

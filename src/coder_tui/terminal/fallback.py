@@ -91,9 +91,6 @@ class BitttyCore:
         """A new board."""
         self._open()
 
-    def close(self) -> None:
-        """Nothing is held outside Python."""
-
     def take_dirty(self) -> Sequence[int]:
         """Read what changed into `row`."""
         offset = self._terminal.view_offset()

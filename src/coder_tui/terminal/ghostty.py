@@ -132,10 +132,6 @@ class GhosttyCore:
         self._replies.clear()
         self._open()
 
-    def close(self) -> None:
-        """Free native memory."""
-        self._close()
-
     def take_dirty(self) -> Sequence[int]:
         """Read what changed into `row`."""
         lib, state = self._lib, self._state

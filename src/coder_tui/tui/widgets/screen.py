@@ -70,6 +70,7 @@ class TerminalScreen(Widget):
         self._held: asyncio.TimerHandle | None = None
         self._everything = True
         self._cursor_row = 0
+        self._scrolled = False
         self._anchor: Point | None = None
         self._selection: tuple[Point, Point] | None = None
         self._pressed: Button = "none"
@@ -85,6 +86,7 @@ class TerminalScreen(Widget):
         """Show another core (or none), which is fed under `lock`."""
         self._core, self.core_lock = core, lock or threading.Lock()
         self._selection = self._anchor = None
+        self._scrolled = core is not None
         self._strips = []
         self.repaint()
 
@@ -236,14 +238,14 @@ class TerminalScreen(Widget):
 
     def scroll_to_live(self) -> None:
         """Back to where the program writes."""
-        core = self._core
-        if core is not None and core.scrollback.offset:
+        if self._scrolled:
             self._in_core(lambda core: core.scroll_to_bottom())
 
     def _in_core(self, move: Callable[[TerminalCore], None]) -> None:
         if self._core is not None:
             with self.core_lock:
                 move(self._core)
+                self._scrolled = self._core.scrollback.offset > 0
             self._selection = None
             self.repaint()
 

@@ -1,0 +1,141 @@
+"""One attached terminal behind the pane: its emulator, its stream, and how it is doing. It lives on when hidden."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import Enum
+
+from coder_tui.errors import CoderTuiError
+from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyStream, PtyTarget, Source
+from coder_tui.terminal.core import create_core
+from coder_tui.text import one_line
+
+SCROLLBACK_LINES = 10_000
+# Output up to this size is fed at once, which takes well under a millisecond; more goes to a thread, in slices that
+# hold the core for two milliseconds at most, so that painting and typing never wait longer.
+_INLINE_BYTES, _SLICE_BYTES = 4 * 1024, 64 * 1024
+_LOOP_SECONDS = 0.004
+# A reattached session repeats its last 64 KiB (contract: PTY). The queries in there were answered in their time, and
+# the shell would take a second answer for typing.
+_REPLAY_BYTES, _REPLAY_SECONDS = 64 * 1024, 0.5
+
+
+class State(Enum):
+    """How the connection is."""
+
+    CONNECTING = "connecting"
+    OPEN = "open"
+    LOST = "lost"
+    ENDED = "ended"
+
+
+class Session:
+    """Feeds a core from a PTY stream. `on_change` is called on the loop after every event.
+
+    `run` is to be driven by a worker. Everything else is to be called on the same loop.
+    """
+
+    def __init__(
+        self, source: Source, target: PtyTarget, columns: int, rows: int, on_change: Callable[[Session], None]
+    ) -> None:
+        self.target = target
+        self.state = State.CONNECTING
+        self.why = ""
+        self.title = ""
+        self.failed = False
+        self.retry_at: datetime | None = None
+        self.core = create_core(columns, rows, SCROLLBACK_LINES)
+        self.core_lock = threading.Lock()
+        self._on_change = on_change
+        self._stream: PtyStream = source.open_pty(target, columns, rows)
+        self._replay_left, self._replay_until = 0, 0.0
+
+    async def run(self) -> None:
+        """Follow the stream to its end. Never raises but when cancelled: what goes wrong is shown in the pane."""
+        loop = asyncio.get_running_loop()
+        yielded = loop.time()
+        try:
+            async for event in self._stream:
+                match event:
+                    case PtyOutput(data):
+                        await self._feed(data)
+                    case PtyOpened(again):
+                        self._opened(again)
+                    case PtyLost(why, retry_at):
+                        self.state, self.why, self.retry_at = State.LOST, one_line(why), retry_at
+                    case PtyEnded(why, failed):
+                        self._ended(why, failed=failed)
+                self._on_change(self)
+                if loop.time() - yielded > _LOOP_SECONDS:
+                    await asyncio.sleep(0)
+                    yielded = loop.time()
+            if self.state is not State.ENDED:
+                self._ended("")
+        except CoderTuiError as error:
+            self._ended(str(error), failed=True)
+        except Exception as error:
+            # A bug in the emulator or the stream costs this terminal, not the whole program; it is shown, not hidden.
+            self._ended(f"{type(error).__name__}: {error}", failed=True)
+        finally:
+            await self._stream.close()
+        self._on_change(self)
+
+    def _opened(self, again: bool) -> None:
+        with self.core_lock:
+            self.core.reset()
+        self.state, self.why, self.retry_at = State.OPEN, "", None
+        self._replay_left = _REPLAY_BYTES if again else 0
+        self._replay_until = asyncio.get_running_loop().time() + _REPLAY_SECONDS
+
+    def _ended(self, why: str, *, failed: bool = False) -> None:
+        self.state, self.why, self.failed, self.retry_at = State.ENDED, one_line(why), failed, None
+
+    async def _feed(self, data: bytes) -> None:
+        if len(data) <= _INLINE_BYTES:
+            self._feed_slice(data)
+        else:
+            loop = asyncio.get_running_loop()
+            for start in range(0, len(data), _SLICE_BYTES):
+                await loop.run_in_executor(None, self._feed_slice, data[start : start + _SLICE_BYTES])
+                self._on_change(self)
+        with self.core_lock:
+            replies = self.core.take_replies()
+            self.title = self.core.title
+        if self._replay_left > 0 and asyncio.get_running_loop().time() < self._replay_until:
+            self._replay_left -= len(data)
+        elif replies:
+            self.send(replies)
+
+    def _feed_slice(self, data: bytes) -> None:
+        with self.core_lock:
+            self.core.feed(data)
+
+    def send(self, data: bytes) -> None:
+        """Keystrokes, in the bytes of `terminal.keys`. Dropped when there is nobody to hear them."""
+        if data and self.state is State.OPEN:
+            self._stream.send(data.decode("utf-8", "replace"))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the emulator its new size now; `tell_size` tells the program."""
+        with self.core_lock:
+            self.core.resize(columns, rows)
+
+    def tell_size(self) -> None:
+        """Tell the program (and every later reconnect) the emulator's size."""
+        if self.state is not State.ENDED:
+            self._stream.resize(self.core.columns, self.core.rows)
+
+    def retry_now(self) -> None:
+        """Do not wait for the countdown."""
+        if self.state is State.LOST:
+            self.state = State.CONNECTING
+            self._stream.retry_now()
+
+    def seconds_left(self) -> int:
+        """Until the next try, rounded up; 0 when there is none."""
+        if self.retry_at is None:
+            return 0
+        return max(0, -int(-(self.retry_at - datetime.now(UTC)).total_seconds() // 1))
