@@ -1,0 +1,454 @@
+"""Paints a log buffer: only the lines in view, with its own scrolling, so that a new line never touches the layout.
+
+The position is a line's number (and, wrapped, a row of that line), so it stays on the same words when old lines are
+dropped and when a filter comes or goes.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from coder_tui.logs import ansi
+from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
+from coder_tui.logs.search import Filter
+from coder_tui.tui.glyphs import glyphs
+from coder_tui.tui.paint import wrap
+
+_SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
+_SOURCES = 6  # colours for sources
+_SOURCE_CELLS = 12
+_SIDEWAYS = 8  # cells per step
+_NARROW = 50  # below, levels and sources make room for the words
+_CACHED = 4096  # painted lines kept
+
+
+class LogLines(Widget):
+    """The lines of a `LogBuffer`, or those a `Filter` lets through. The owner calls `changed` after appending."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {
+        "logs--time",
+        "logs--trace",
+        "logs--debug",
+        "logs--info",
+        "logs--warn",
+        "logs--error",
+        "logs--note",
+        "logs--mark",
+        "logs--hit",
+        "logs--bar",
+        *(f"logs--source-{index}" for index in range(_SOURCES)),
+    }
+    DEFAULT_CSS = """
+    LogLines {
+        height: 1fr;
+        & > .logs--time, & > .logs--trace, & > .logs--debug, & > .logs--mark { color: $text-muted; }
+        & > .logs--info { color: $foreground; }
+        & > .logs--warn { color: $warning; }
+        & > .logs--error { color: $error; text-style: bold; }
+        & > .logs--note { color: $text-muted; text-style: italic; }
+        & > .logs--hit { background: $warning 40%; }
+        & > .logs--bar { color: $text-muted; }
+        & > .logs--source-0 { color: $primary; }
+        & > .logs--source-1 { color: $success; }
+        & > .logs--source-2 { color: $accent; }
+        & > .logs--source-3 { color: $secondary; }
+        & > .logs--source-4 { color: $warning; }
+        & > .logs--source-5 { color: $text-muted; }
+    }
+    """
+
+    class Scrolled(Message):
+        """The view moved: `following` or `unseen` may have changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.following = True
+        self.wrapped = False
+        self._buffer = LogBuffer()
+        self._filter: Filter | None = None
+        self._top = 0  # number of the line at the top
+        self._skip = 0  # rows of it above the view
+        self._left = 0  # cells scrolled sideways
+        self._seen = 0  # lines below this number have been in view, or were there when following stopped
+        self._page: list[Strip] | None = None
+        self._thumb = (0, 0)
+        self._painted: dict[int, list[Strip]] = {}
+        self._note: tuple[str, ...] = ()
+        self._shapes = glyphs()
+        self._dash = "─" if self._shapes.thumb != "|" else "-"
+        self._looks: dict[str, Style] = {}
+        self._source_count = 0
+        self._source_cells = 0
+
+    # --- for the owner ---
+
+    def attach(self, buffer: LogBuffer, filter: Filter | None) -> None:
+        """Show another buffer, or the same one through another filter (the position stays where the eye is)."""
+        if buffer is not self._buffer:
+            self.following, self._top, self._skip, self._seen = True, 0, 0, 0
+        self._buffer, self._filter = buffer, filter
+        self.restyle()
+
+    def say(self, *paragraphs: str) -> None:
+        """What to show while there is no line."""
+        if paragraphs != self._note:
+            self._note = paragraphs
+            if not self._total:
+                self._repaint()
+
+    def changed(self) -> None:
+        """Lines or hits were added or dropped. Paints again only when that shows."""
+        if self._buffer.sources and len(self._buffer.sources) != self._source_count:
+            self.restyle()
+        elif self.following or not self._full or self._top < self._oldest or self._place_thumb() != self._thumb:
+            self._repaint()
+
+    def restyle(self) -> None:
+        """Everything looks different: theme, width, wrapping, names of sources."""
+        self._painted.clear()
+        self._looks.clear()
+        self._source_count = len(self._buffer.sources)
+        names = [cell_len(ansi.plain(self._buffer.name_of(source))) for source in self._buffer.sources if source]
+        self._source_cells = min(_SOURCE_CELLS, max(names)) if len(names) > 1 else 0
+        self._repaint()
+
+    @property
+    def unseen(self) -> int:
+        """Lines that arrived below the view since following stopped."""
+        rows = self._rows
+        return 0 if self.following else len(rows) - bisect_left(rows, self._seen)
+
+    # --- moving ---
+
+    def scroll_rows(self, rows: int) -> None:
+        """Move the view down (or up, negative) by rows. At the very end it follows again."""
+        total = self._total
+        if not total or not self.size.height:
+            return
+        index, skip = self._index(self._top), self._skip + rows
+        while skip < 0 and index > 0:
+            index -= 1
+            skip += self._height(index)
+        while index < total - 1 and skip >= self._height(index):
+            skip -= self._height(index)
+            index += 1
+        self._go(index, max(0, skip))
+
+    def scroll_half_page(self, direction: int) -> None:
+        """Half a page down (1) or up (-1)."""
+        self.scroll_rows(direction * max(1, self.size.height // 2))
+
+    def scroll_top(self) -> None:
+        """To the oldest line."""
+        self._go(0, 0)
+
+    def follow(self) -> None:
+        """To the newest line, and stay there."""
+        self.following = True
+        self._moved()
+
+    def scroll_sideways(self, steps: int) -> None:
+        """Move the words by steps of eight cells; the time and level stay."""
+        left = max(0, self._left + steps * _SIDEWAYS)
+        widest = max((strip.cell_length for number in self._visible() for strip in self._body(number)), default=0)
+        left = min(left, max(0, -(-(widest - self._room) // _SIDEWAYS) * _SIDEWAYS))
+        if left != self._left and not self.wrapped:
+            self._left = left
+            self._painted.clear()
+            self._repaint()
+
+    def toggle_wrap(self) -> None:
+        """Long lines in several rows, or cut."""
+        self.wrapped, self._left, self._skip = not self.wrapped, 0, 0
+        self.restyle()
+
+    def _go(self, index: int, skip: int) -> None:
+        if not self._total:
+            return
+        was = self.following, self._top, self._skip
+        bottom = self._bottom()
+        self.following = (index, skip) >= bottom
+        if self.following:
+            index, skip = bottom
+        elif was[0]:
+            self._seen = self._buffer.end
+        self._top, self._skip = self._number(index), skip
+        if was != (self.following, self._top, self._skip):
+            self._moved()
+
+    def _moved(self) -> None:
+        self._repaint()
+        self.post_message(self.Scrolled())
+
+    # --- rows: line numbers in order, before them one for the dropped lines ---
+
+    @property
+    def _rows(self) -> Sequence[int]:
+        return self._filter.hits if self._filter else range(self._buffer.first, self._buffer.end)
+
+    @property
+    def _oldest(self) -> int:
+        """The number that stands for the line "older lines dropped", or 0."""
+        return max(0, self._buffer.first - 1)
+
+    @property
+    def _total(self) -> int:
+        return len(self._rows) + (self._buffer.first > 0)
+
+    def _number(self, index: int) -> int:
+        dropped = self._buffer.first > 0
+        return self._oldest if dropped and index == 0 else self._rows[index - dropped]
+
+    def _index(self, number: int) -> int:
+        """Where that line is now, or the first one after it."""
+        if number < self._buffer.first:
+            return 0
+        return min(bisect_left(self._rows, number) + (self._buffer.first > 0), max(0, self._total - 1))
+
+    def _height(self, index: int) -> int:
+        return len(self._lines(self._number(index))) if self.wrapped else 1
+
+    def _bottom(self) -> tuple[int, int]:
+        """Index and skipped rows at which the last row is at the foot of the view."""
+        index, rows = self._total, 0
+        while index > 0 and rows < self.size.height:
+            index -= 1
+            rows += self._height(index)
+        return index, max(0, rows - self.size.height)
+
+    def _visible(self) -> Iterator[int]:
+        for index in range(self._index(self._top), min(self._index(self._top) + self.size.height, self._total)):
+            yield self._number(index)
+
+    @property
+    def _full(self) -> bool:
+        return self._total >= self.size.height
+
+    # --- painting ---
+
+    def on_resize(self) -> None:
+        """Another width: other rows."""
+        self.restyle()
+
+    def notify_style_update(self) -> None:
+        """Another theme, or other rules."""
+        super().notify_style_update()
+        self._painted.clear()
+        self._looks.clear()
+        self._page = None
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Three rows down."""
+        event.stop()
+        self.scroll_rows(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Three rows up."""
+        event.stop()
+        self.scroll_rows(-3)
+
+    def render_line(self, y: int) -> Strip:
+        """Row `y` of the view."""
+        if self._page is None:
+            self._page = self._make_page()
+        return self._page[y] if y < len(self._page) else Strip.blank(self.size.width, self._base)
+
+    def _repaint(self) -> None:
+        self._page = None
+        self.refresh()
+
+    def _make_page(self) -> list[Strip]:
+        width, height = self.size
+        if not self._total:
+            texts = [line for text in self._note for line in wrap(text, max(1, width - 2), 6)]
+            return [self._fill([Segment(f" {text}", self._style("logs--time"))], width) for text in texts[:height]]
+        if self.following:
+            index, skip = self._bottom()
+            self._top, self._skip = self._number(index), skip
+        else:
+            index = self._index(self._top)
+            bottom = self._bottom()  # fewer lines than before: a filter, a higher window
+            index, self._skip = min((index, self._skip), bottom)
+        page: list[Strip] = []
+        number = self._top
+        skip = self._skip
+        while index < self._total and len(page) < height:
+            number = self._number(index)
+            page += self._lines(number)[skip:]
+            index, skip = index + 1, 0
+        self._seen = self._buffer.end if self.following else max(self._seen, number + 1)
+        del page[height:]
+        self._thumb = self._place_thumb()
+        start, size = self._thumb
+        bar = Segment(self._shapes.thumb, self._style("logs--bar"))
+        for y in range(start, min(start + size, len(page))):
+            page[y] = Strip([*page[y].crop(0, width - 1), bar], width)
+        return page
+
+    def _place_thumb(self) -> tuple[int, int]:
+        """First row and size of the scroll bar's thumb; size 0 when everything is in view."""
+        height, total = self.size.height, self._total
+        if total <= height or height < 3:
+            return 0, 0
+        size = max(1, height * height // total)
+        index = total if self.following else self._index(self._top)
+        return min(height - size, index * (height - size) // max(1, total - height)), size
+
+    def _lines(self, number: int) -> list[Strip]:
+        """One log line in rows of the full width."""
+        rows = self._painted.get(number)
+        if rows is None:
+            if len(self._painted) > _CACHED:
+                self._painted.clear()
+            rows = self._painted[number] = self._paint(number)
+        return rows
+
+    def _paint(self, number: int) -> list[Strip]:
+        width = self.size.width
+        if number < self._buffer.first:
+            return [self._rule(f"{self._buffer.first:,} older lines dropped")]
+        line = self._buffer.line(number, _SHOWN)
+        if line.level == NOTE:
+            return [self._rule(f"{_clock(line.at)} {ansi.plain(line.text)}")]
+        prefix = self._prefix(line)
+        indent = [Segment(" " * sum(segment.cell_length for segment in prefix), self._base)]
+        bodies = self._body(number)
+        if not self.wrapped:
+            bodies = [bodies[0].crop(self._left, self._left + self._room)]
+        return [self._fill([*(indent if i else prefix), *body], width) for i, body in enumerate(bodies)]
+
+    def _prefix(self, line: LogView) -> list[Segment]:
+        """Time, level and source, in the same cells for every line."""
+        prefix = [Segment(f"{_clock(line.at)} ", self._style("logs--time"))]
+        if self.size.width >= _NARROW:
+            level = LEVELS[line.level]
+            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'info'}")))
+            if self._source_cells:
+                name = ansi.plain(self._buffer.name_of(line.source_id))
+                index = self._buffer.sources.index(line.source_id) % _SOURCES
+                cells = set_cell_size(name, self._source_cells)
+                prefix.append(Segment(f"{cells} ", self._style(f"logs--source-{index}")))
+        return prefix
+
+    @property
+    def _room(self) -> int:
+        """Cells for the words: between the prefix and the scroll bar."""
+        prefix = 9
+        if self.size.width >= _NARROW:
+            prefix += 6 + (self._source_cells + 1 if self._source_cells else 0)
+        return max(8, self.size.width - prefix - 1)
+
+    def _body(self, number: int) -> list[Strip]:
+        """The words of a line: one strip of any width, or wrapped ones that fit."""
+        if number < self._buffer.first:
+            return []
+        line = self._buffer.line(number, _SHOWN)
+        base = self._style("logs--debug") if LEVELS[line.level] in ("trace", "debug") else self._base
+        segments = [
+            Segment(run.text, base + (self._style("logs--mark") if run.style.mark else _rich(run.style)))
+            for run in ansi.runs(line.text)
+        ]
+        if line.omitted:
+            more = f"{self._shapes.ellipsis} {line.omitted:,} bytes more"
+            segments.append(Segment(more, self._style("logs--mark")))
+        text = "".join(segment.text for segment in segments)
+        if self._filter and (marks := self._filter.query.marks(text)):
+            segments = list(_marked(segments, marks, self._style("logs--hit")))
+        if not self.wrapped:
+            return [Strip(segments)]
+        pieces = iter(segments)
+        rest: Segment | None = None
+        rows: list[Strip] = []
+        for row in chop_cells(text, self._room) or [""]:
+            wanted, taken = len(row), []
+            while wanted and (rest := rest or next(pieces, None)):
+                taken.append(Segment(rest.text[:wanted], rest.style))
+                wanted -= len(taken[-1].text)
+                left_over = rest.text[len(taken[-1].text) :]
+                rest = Segment(left_over, rest.style) if left_over else None
+            rows.append(Strip(taken))
+        return rows
+
+    def _rule(self, text: str) -> Strip:
+        """A divider: what happened to the stream here."""
+        width = self.size.width - 1
+        title = f"{self._dash * 2} {set_cell_size(text, min(cell_len(text), max(1, width - 6)))} "
+        rule = Segment(title + self._dash * (width - cell_len(title)), self._style("logs--note"))
+        return self._fill([rule], width + 1)
+
+    def _fill(self, segments: list[Segment], width: int) -> Strip:
+        return Strip(segments).adjust_cell_length(width, self._base)
+
+    @property
+    def _base(self) -> Style:
+        return self._style("")
+
+    def _style(self, name: str) -> Style:
+        """The Rich style of a component class; of the widget itself without a name."""
+        style = self._looks.get(name)
+        if style is None:
+            visual = self.get_visual_style(name) if name else self.visual_style
+            style = self._looks[name] = visual.rich_style
+        return style
+
+
+def _clock(at: float) -> str:
+    """Local time of day of POSIX seconds; a time no clock knows is dashes."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "--:--:--"
+
+
+@lru_cache(maxsize=1024)
+def _rich(style: ansi.Style) -> Style:
+    """A run's own colours as a Rich style to lay over the line's."""
+    return Style(
+        color=_colour(style.fg),
+        bgcolor=_colour(style.bg),
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+        underline=style.underline or None,
+        reverse=style.reverse or None,
+        strike=style.strike or None,
+    )
+
+
+def _colour(colour: ansi.Colour) -> Color | None:
+    match colour:
+        case None:
+            return None
+        case int(index):
+            return Color.from_ansi(index)
+        case (red, green, blue):
+            return Color.from_rgb(red, green, blue)
+
+
+def _marked(segments: list[Segment], marks: list[tuple[int, int]], hit: Style) -> Iterator[Segment]:
+    """The segments with `hit` laid over the marked characters; marks ascend and may overlap."""
+    position, spans = 0, iter(marks)
+    start, end = next(spans)
+    for text, style, _ in segments:
+        done = 0
+        while done < len(text):
+            while end <= position + done:
+                start, end = next(spans, (1 << 62, 1 << 62))
+            inside = start <= position + done
+            stop = min(len(text), (end if inside else start) - position)
+            yield Segment(text[done:stop], style + hit if inside and style else style)
+            done = stop
+        position += len(text)
