@@ -1,0 +1,206 @@
+"""The real `Source`: every deployment's feed, the store, and what is remembered on disk, behind one object.
+
+Constructing one is cheap and paints the last known fleet from disk; the network libraries load when `run()` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import aclosing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coder_tui.client.backoff import CLOCK, Clock
+from coder_tui.client.credentials import Credentials
+from coder_tui.client.events import LogEvent
+from coder_tui.errors import NotFoundError, StorageError
+from coder_tui.feeds.deployment import DeploymentFeed
+from coder_tui.feeds.memory import Memory
+from coder_tui.feeds.source import PtyTarget
+from coder_tui.fleet.codec import dump_workspaces, load_workspaces
+from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed, Tick
+from coder_tui.fleet.snapshot import Alert, Key, Snapshot, Workspace
+from coder_tui.fleet.store import Store
+
+if TYPE_CHECKING:
+    from coder_tui.client.pty import PtyStream
+
+PUBLISH_EVERY = 0.1
+"""Seconds: listeners hear of changes at most this often, of the first one at once."""
+TICK = 2.0
+"""Seconds between two looks at the clock and at another program's acknowledgements; both cost microseconds."""
+SAVE_EVERY = 5.0
+"""Seconds: the last known fleet is written at most this often."""
+
+
+class Cockpit:
+    """Implements `feeds.source.Source`; see there for what each method promises. One event loop owns it."""
+
+    def __init__(
+        self,
+        credentials: Sequence[Credentials],
+        *,
+        state_dir: Path,
+        quiet_after: timedelta,
+        due_within: timedelta,
+        clock: Clock = CLOCK,
+        hub_names: Collection[str] = (),
+    ) -> None:
+        self._clock = clock
+        self._store = Store(quiet_after, due_within)
+        self._memory = Memory(state_dir, clock.now)
+        self._feeds = {
+            one.name: DeploymentFeed(one, self._apply, is_hub=one.name in hub_names, clock=clock) for one in credentials
+        }
+        if len(self._feeds) != len(credentials):
+            raise ValueError("two deployments have the same name")
+        self._listeners: list[Callable[[Snapshot], None]] = []
+        self._publishing: asyncio.TimerHandle | None = None
+        self._published: Snapshot | None = None
+        self._published_at = 0.0
+        self._saved: dict[str, tuple[Workspace, ...]] = {}
+        self._saved_at = 0.0
+        self._running: asyncio.Task[None] | None = None
+        self._warnings: list[str] = []
+        self._store.apply(AcksChanged(self._memory.acked), *self._remembered())
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Sentences a person should read: a corrupt state file, a fleet that cannot be saved."""
+        return (*self._memory.warnings, *self._warnings)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self._store.snapshot
+
+    def subscribe(self, listener: Callable[[Snapshot], None]) -> Callable[[], None]:
+        """Call `listener` for every newer snapshot. Returns unsubscribe."""
+        self._listeners.append(listener)
+
+        def unsubscribe() -> None:
+            with contextlib.suppress(ValueError):
+                self._listeners.remove(listener)
+
+        return unsubscribe
+
+    async def run(self) -> None:
+        """Own every feed until cancelled; then save the fleet."""
+        self._running = asyncio.current_task()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for name, feed in self._feeds.items():
+                    group.create_task(feed.run(), name=f"feed:{name}")
+                group.create_task(self._tick(), name="cockpit:tick")
+        finally:
+            self._running = None
+            if self._publishing:
+                self._publishing.cancel()
+                self._publishing = None
+            self._save()
+
+    async def aclose(self) -> None:
+        """Stop `run()` if it still runs, and close the state file."""
+        task = self._running
+        if task and task is not asyncio.current_task():
+            task.cancel()
+            await asyncio.wait([task])
+        self._memory.close()
+
+    def refresh(self) -> None:
+        """Read everything again now."""
+        for feed in self._feeds.values():
+            feed.refresh()
+
+    def watch(self, workspaces: Sequence[Key]) -> None:
+        """Keep these workspaces' streams open first."""
+        for name, feed in self._feeds.items():
+            feed.watch([key.workspace_id for key in workspaces if key.deployment == name])
+
+    async def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
+        """History, then live lines, of one agent."""
+        async with aclosing(self._feed(deployment).follow_logs(agent_id)) as events:
+            async for event in events:
+                yield event
+
+    def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
+        """Attach to a terminal."""
+        return self._feed(target.deployment).open_pty(target, columns, rows)
+
+    async def build(self, key: Key, transition: str) -> None:
+        """Start, stop or restart a workspace."""
+        await self._feed(key.deployment).build(key.workspace_id, transition)
+
+    def acknowledge(self, alerts: Sequence[Alert]) -> None:
+        """Acknowledge these events, durably, as one step."""
+        self._memory.acknowledge([alert.event_id for alert in alerts], [alert.key for alert in alerts])
+        self._apply([AcksChanged(self._memory.acked)])
+
+    def undo(self) -> Sequence[Key]:
+        """Take the last step back."""
+        keys = self._memory.undo()
+        self._apply([AcksChanged(self._memory.acked)])
+        return keys
+
+    def _feed(self, deployment: str) -> DeploymentFeed:
+        try:
+            return self._feeds[deployment]
+        except KeyError:
+            raise NotFoundError(f"no deployment is called {deployment!r}") from None
+
+    def _remembered(self) -> list[Event]:
+        """The deployments, and the last known fleet of each from disk."""
+        events: list[Event] = [DeploymentChanged(feed.deployment) for feed in self._feeds.values()]
+        for name, feed in self._feeds.items():
+            if (saved := self._memory.fleet(name, feed.deployment.url)) is None:
+                continue
+            at, text = saved
+            with contextlib.suppress(ValueError):  # written by another version: the network is about to answer
+                events.append(FleetListed(name, load_workspaces(text), at, cached=True))
+        return events
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        before = self._store.snapshot
+        if self._store.apply(*events) is not before and self._publishing is None:
+            loop = asyncio.get_running_loop()
+            at = max(loop.time(), self._published_at + PUBLISH_EVERY)
+            self._publishing = loop.call_at(at, self._publish)
+
+    def _publish(self) -> None:
+        self._publishing = None
+        self._published_at = asyncio.get_running_loop().time()
+        for listener in tuple(self._listeners):
+            listener(self._store.snapshot)
+
+    async def _tick(self) -> None:
+        while True:
+            await self._clock.sleep(TICK)
+            events: list[Event] = [Tick(self._clock.now())]
+            if self._memory.refresh():
+                events.append(AcksChanged(self._memory.acked))
+            self._apply(events)
+            if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
+                self._saved_at = self._clock.monotonic()
+                await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        """Write each confirmed deployment's workspaces, if they changed since."""
+        snapshot = self._store.snapshot
+        for name in snapshot.confirmed:
+            rows = tuple(row for row in snapshot.workspaces if row.deployment == name)
+            saved = self._saved.get(name)
+            if saved is not None and len(saved) == len(rows) and all(a is b for a, b in zip(saved, rows, strict=True)):
+                continue
+            feed = self._feeds[name].deployment
+            try:
+                self._memory.save_fleet(
+                    name, feed.url, feed.link.refreshed_at or self._clock.now(), dump_workspaces(rows)
+                )
+            except StorageError as error:
+                if str(error) not in self._warnings:
+                    self._warnings.append(str(error))
+            else:
+                self._saved[name] = rows
