@@ -1,0 +1,99 @@
+"""The application: themes, the source's worker, and the one screen; everything else is in its own room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from textual.app import App
+from textual.screen import Screen
+from textual.theme import Theme
+
+from coder_tui.errors import CoderTuiError
+from coder_tui.feeds.source import Source
+from coder_tui.fleet.snapshot import Snapshot
+from coder_tui.tui import themes
+from coder_tui.tui.screens.cockpit import CockpitScreen
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class CockpitApp(App[None], inherit_bindings=False):
+    """The cockpit over one `Source`.
+
+    `title_note` is shown beside the deployments' names; `read_only` disables what changes a workspace; `theme` is a
+    theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times.
+    """
+
+    CSS_PATH = "app.tcss"
+    TITLE = "coder-tui"
+    ENABLE_COMMAND_PALETTE = False  # ours is opened by the action table, not by a key that works inside terminals
+    NOTIFICATION_TIMEOUT = 4
+
+    def __init__(
+        self,
+        source: Source,
+        *,
+        title_note: str = "",
+        read_only: bool = False,
+        theme: str | None = None,
+        clock: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self.themes, self._theme_errors = themes.load_themes()  # before Textual's own start asks for variables
+        super().__init__()
+        for one in self.themes.values():
+            self.register_theme(one)
+        self.theme = themes.pick(self.themes, theme)
+        self.source = source
+        self.cockpit = CockpitScreen(source, clock, note=title_note, read_only=read_only)
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our variables, also before a theme of ours is chosen."""
+        return dict(self.themes[themes.DEFAULT].variables)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The cockpit."""
+        return self.cockpit
+
+    def on_mount(self) -> None:
+        """Paint first; only then ask the network."""
+        self.theme_changed_signal.subscribe(self, self._theme_changed)
+        self._unsubscribe = self.source.subscribe(self._changed)
+        self.call_after_refresh(self.start_source)
+        for error in self._theme_errors:
+            self.notify(str(error), severity="warning", markup=False, timeout=10)
+
+    def on_unmount(self) -> None:
+        """Hear no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def start_source(self) -> None:
+        """Run the source as an owned worker, unless it runs."""
+        if not any(worker.group == "stream:source" and worker.is_running for worker in self.workers):
+            self.run_worker(self._run_source(), name="source", group="stream:source", exit_on_error=False)
+
+    async def _run_source(self) -> None:
+        self.cockpit.source_failed("")
+        try:
+            await self.source.run()
+        except CoderTuiError as error:
+            self.cockpit.source_failed(str(error))
+        except Exception as error:  # the screen must outlive any fault of a feed, and say it
+            self.log.error(repr(error))
+            self.cockpit.source_failed(f"The feed broke: {type(error).__name__}: {error}")
+
+    def _changed(self, snapshot: Snapshot) -> None:
+        self.cockpit.show_snapshot(snapshot)
+
+    def _theme_changed(self, theme: Theme) -> None:
+        self.cockpit.dress(self.theme_variables)
+
+    def next_theme(self) -> str:
+        """Switch to the next theme; its name."""
+        names = list(self.themes)
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        return self.theme

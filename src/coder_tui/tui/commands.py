@@ -1,0 +1,190 @@
+"""What the keys of the action table do to the selected row. Panes and layout are the cockpit screen's business."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import uuid
+import webbrowser
+from collections.abc import Callable
+
+from textual.screen import Screen
+
+from coder_tui.errors import CoderTuiError
+from coder_tui.feeds.source import PtyTarget, Source
+from coder_tui.fleet.snapshot import Alert, Row, Snapshot
+from coder_tui.text import one_line
+from coder_tui.tui.states import path_of
+
+_SHELL = uuid.UUID("6f1d7a52-6f0f-4a0e-9d7c-0f3f5b6f9a11")  # names our shells among all version 5 UUIDs
+
+
+def pty_of_app(row: Row) -> PtyTarget | None:
+    """The app's own terminal (its command, kept alive under the app's id), else a shell in the workspace."""
+    if row.agent is not None and row.app is not None and row.app.command:
+        return PtyTarget(
+            deployment=row.key.deployment,
+            workspace_id=row.workspace.id,
+            agent_id=row.agent.id,
+            reconnect=row.app.id,
+            title=" ".join(path_of(row)),
+            command=row.app.command,
+        )
+    return shell_of(row)
+
+
+def shell_of(row: Row) -> PtyTarget | None:
+    """A shell of ours on this agent: the same reconnect token whenever it is asked for, so that it reattaches."""
+    if row.agent is None:
+        return None
+    return PtyTarget(
+        deployment=row.key.deployment,
+        workspace_id=row.workspace.id,
+        agent_id=row.agent.id,
+        reconnect=str(uuid.uuid5(_SHELL, row.agent.id)),
+        title=f"{row.workspace.title} {row.agent.name} shell",
+    )
+
+
+def has_browser() -> bool:
+    """Whether opening a link would show a window: a text browser would draw over our own screen."""
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+class Commands(Screen[None]):
+    """Base of the cockpit screen: the actions that need the source and the selected row."""
+
+    source: Source
+    snapshot: Snapshot
+    read_only: bool
+
+    # The screen knows these.
+    def row(self) -> Row | None:
+        """The selected row."""
+        raise NotImplementedError
+
+    def select(self, row: Row) -> None:
+        """Select another row."""
+        raise NotImplementedError
+
+    def shown_alerts(self) -> list[Alert]:
+        """The open alerts that are shown."""
+        raise NotImplementedError
+
+    def attach(self, target: PtyTarget) -> None:
+        """Show and focus the terminal with this session."""
+        raise NotImplementedError
+
+    def tell(self, text: str, *, error: bool = False) -> None:
+        """A toast; never markup."""
+        self.notify(text, severity="error" if error else "information", markup=False, timeout=8 if error else 4)
+
+    # --- attention ---
+
+    def action_next_needing(self) -> None:
+        """The next row with an open alert, after the selected one."""
+        rows = list(self.snapshot.needing())
+        if not rows:
+            return
+        current = self.row()
+        places = [index for index, row in enumerate(rows) if current is not None and row.key == current.key]
+        self.select(rows[(places[0] + 1) % len(rows)] if places else rows[0])
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge the selected row's alert."""
+        row = self.row()
+        if row is not None and row.alert is not None and not row.alert.acked:
+            self._acknowledge([row.alert], " ".join(path_of(row)))
+
+    def action_acknowledge_all(self) -> None:
+        """Acknowledge what is shown."""
+        alerts = self.shown_alerts()
+        if alerts:
+            self._acknowledge(alerts, f"{len(alerts)} alert{'' if len(alerts) == 1 else 's'}")
+
+    def _acknowledge(self, alerts: list[Alert], what: str) -> None:
+        try:
+            self.source.acknowledge(alerts)
+        except CoderTuiError as error:
+            self.tell(str(error), error=True)
+        else:
+            self.tell(f"Acknowledged {one_line(what)}. u takes it back.")
+
+    def action_undo(self) -> None:
+        """Take the last acknowledgement back."""
+        try:
+            keys = self.source.undo()
+        except CoderTuiError as error:
+            self.tell(str(error), error=True)
+            return
+        if not keys:
+            self.tell("There is nothing to undo.")
+            return
+        self.tell(f"Undone: {len(keys)} alert{'' if len(keys) == 1 else 's'} came back.")
+        row = self.snapshot.row(keys[0])
+        if row is not None:
+            self.select(row)
+
+    # --- streams ---
+
+    def action_terminal(self) -> None:
+        """Attach to the app's own terminal, or to a shell."""
+        self._open_pty(pty_of_app)
+
+    def action_shell(self) -> None:
+        """Attach to a shell."""
+        self._open_pty(shell_of)
+
+    def _open_pty(self, choose: Callable[[Row], PtyTarget | None]) -> None:
+        row = self.row()
+        target = choose(row) if row is not None else None
+        if target is not None:
+            self.attach(target)
+
+    def action_refresh(self) -> None:
+        """Read everything again."""
+        self.source.refresh()
+        self.tell("Reading everything again.")
+
+    # --- outside ---
+
+    def action_open_link(self) -> None:
+        """Open the newest status's link, or copy it where no browser can be."""
+        row = self.row()
+        if row is None or row.status is None or not row.status.uri:
+            return
+        uri = one_line(row.status.uri)
+        if not has_browser():
+            self.app.copy_to_clipboard(uri)
+            self.tell(f"No browser here. Copied {uri}")
+            return
+        self.tell(f"Opening {uri}")
+        self.run_worker(self._open(uri), name="open-link", group="action:open-link")
+
+    async def _open(self, uri: str) -> None:
+        # webbrowser starts a process and may wait for it: not on the screen's loop.
+        if not await asyncio.to_thread(webbrowser.open, uri):
+            self.app.copy_to_clipboard(uri)
+            self.tell(f"No browser answered. Copied {uri}", error=True)
+
+    def action_copy(self) -> None:
+        """Copy the newest message, or the name where there is none."""
+        row = self.row()
+        if row is None:
+            return
+        text = one_line(row.status.message) if row.status and row.status.message else " ".join(path_of(row))
+        self.app.copy_to_clipboard(text)
+        self.tell(f"Copied: {text[:60]}")
+
+    def build(self, row: Row, transition: str) -> None:
+        """Start, stop or restart, as an action of its own."""
+        self.run_worker(self._build(row, transition), name=f"build-{transition}", group="action:build")
+
+    async def _build(self, row: Row, transition: str) -> None:
+        name = row.workspace.title
+        self.tell(f"Asked {row.key.deployment} to {transition} {name}.")
+        try:
+            await self.source.build(row.key, transition)
+        except CoderTuiError as error:
+            self.tell(str(error), error=True)

@@ -1,0 +1,70 @@
+"""Why an action does nothing right now: a disabled key is shown with its reason, not hidden."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from coder_tui.fleet.attention import GONE
+from coder_tui.fleet.snapshot import Row
+from coder_tui.tui.actions import Action
+
+# What we ever hand to the system's opener, and only when a person asks (design: keys, `o`).
+LINK_SCHEMES = frozenset({"http", "https", "vscode", "cursor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What decides whether an action can do something."""
+
+    row: Row | None = None
+    alerts: int = 0  # open alerts that are shown
+    needing: bool = False  # somebody needs a person, shown or not
+    read_only: bool = False
+    tiny: bool = False
+
+
+def link_problem(uri: str) -> str:
+    """Why `uri` is not opened; empty when it may be."""
+    if not uri:
+        return "The newest status has no link"
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return "The newest status has a link that is no URL"
+    if parts.scheme.lower() not in LINK_SCHEMES:
+        return f"A {parts.scheme or 'bare'} link is never opened: only http, https, vscode and cursor links are"
+    if not parts.netloc:
+        return "The link names no host"
+    return ""
+
+
+def reason(action: Action, now: Situation) -> str:
+    """Why `action` can do nothing now, as one sentence without a full stop; empty when it can."""
+    row = now.row
+    if now.tiny and action.id != "app.quit":
+        return "The window is too small"
+    if action.dangerous and now.read_only:
+        return "Read-only: start without --read-only to change workspaces"
+    match action.name:
+        case "next_needing":
+            return "" if now.needing else "Nobody needs you"
+        case "acknowledge_all":
+            return "" if now.alerts else "No alert is shown"
+        case "acknowledge":
+            if row is None or row.alert is None or row.alert.acked:
+                return "This row has no open alert"
+        case "terminal" | "shell" | "logs":
+            if row is None:
+                return "No agent is selected"
+            if row.agent is None:
+                return f"The workspace is {row.workspace.build_status or 'not running'}: w starts it"
+            if action.name != "logs" and row.agent.status in GONE:
+                return f"The agent is {row.agent.status}"
+        case "open_link":
+            if row is None:
+                return "No agent is selected"
+            return link_problem(row.status.uri if row.status else "")
+        case "explain" | "copy" | "workspace":
+            return "" if row is not None else "No agent is selected"
+    return ""

@@ -1,0 +1,91 @@
+"""The filter line under the lists: live while typing; a bad filter says where and what was expected, right there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.widgets import Input, Label, Static
+
+from coder_tui.errors import UsageError
+from coder_tui.fleet import query
+from coder_tui.fleet.snapshot import Row, Snapshot
+
+
+class FilterBar(Vertical):
+    """Hidden until opened, and while no filter is set."""
+
+    class Changed(Message):
+        """Another filter holds."""
+
+    class Kept(Message):
+        """Enter: the filter stays, the focus goes back to the list."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._query: query.Query | None = None
+        self._last: tuple[Row, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """A prompt, the input, and under it what is wrong."""
+        with Horizontal(id="filter-line"):
+            yield Label("/", id="filter-prompt")
+            yield Input(placeholder="words  state:asks  age>10m  /re/", compact=True, id="filter-input")
+        yield Static("", id="filter-error", markup=False)
+
+    def on_mount(self) -> None:
+        """Hidden at first."""
+        self.display = False
+        self.query_one("#filter-error").display = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a filter, or one is being typed."""
+        return bool(self.display)
+
+    def open(self) -> None:
+        """Show and focus."""
+        self.display = True
+        self.query_one(Input).focus()
+
+    def clear(self) -> None:
+        """No filter any more."""
+        self.query_one(Input).value = ""
+        self.display = False
+
+    def apply(self, snapshot: Snapshot, now: datetime) -> tuple[Row, ...]:
+        """The snapshot's rows that match; the same object as last time when they are the same rows."""
+        wanted = self._query
+        if wanted is None:
+            return snapshot.rows
+        matching = tuple(row for row in snapshot.rows if wanted.matches(row, snapshot, now))
+        same = len(matching) == len(self._last) and all(a is b for a, b in zip(self._last, matching, strict=True))
+        if not same:
+            self._last = matching
+        return self._last
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        error = self.query_one("#filter-error", Static)
+        text = event.value.strip()
+        try:
+            self._query = query.parse(text) if text else None
+        except UsageError as problem:  # the last good filter holds while the next one is being typed
+            error.update(str(problem))
+            error.display = True
+            self.set_class(True, "-wrong")
+            return
+        error.display = False
+        self.set_class(False, "-wrong")
+        self.post_message(self.Changed())
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if not event.value.strip():
+            self.clear()
+        self.post_message(self.Kept())

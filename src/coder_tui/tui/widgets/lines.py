@@ -1,0 +1,330 @@
+"""A list painted line by line: ten thousand items cost no more than the lines in view.
+
+It does its own scrolling, so that an update never touches the layout; only lines whose item or age text changed are
+painted again; and the cursor stands on a key, not on a position.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections.abc import Hashable, Sequence
+from datetime import datetime
+from itertools import accumulate
+from typing import Generic, TypeVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from coder_tui.fleet.timeline import short_age
+from coder_tui.tui.actions import bindings
+from coder_tui.tui.glyphs import Glyphs, glyphs
+from coder_tui.tui.paint import NO_VOICES, Voices, wrap
+
+Item = TypeVar("Item")
+
+
+class LineList(Widget, Generic[Item], can_focus=True):
+    """Base of the lists. Subclasses give items (`fill`) and paint one line of one item (`paint`)."""
+
+    BINDINGS = bindings("list")
+    ALLOW_SELECT = False
+
+    class Moved(Message):
+        """The cursor went to another key, by the person's hand."""
+
+        def __init__(self, lines: LineList[Item], key: Hashable) -> None:
+            super().__init__()
+            self.lines, self.key = lines, key
+
+        @property
+        def control(self) -> LineList[Item]:
+            """The list, for `@on` selectors."""
+            return self.lines
+
+    class Opened(Moved):
+        """Enter, or a click on the cursor's item."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self.items: Sequence[Item] = ()
+        self.cursor: int = -1
+        self.top = 0
+        self.voices: Voices = NO_VOICES
+        self.glyphs: Glyphs = glyphs()
+        self.now: datetime | None = None
+        self._keys: Sequence[Hashable] = ()  # None where the cursor does not stop
+        self._starts: list[int] = [0]  # first line of each item, then the number of lines
+        self._painted: dict[int, list[tuple[datetime, str]]] = {}  # line -> the moments it shows, and their texts
+        self._ages: list[tuple[datetime, str]] = []
+        self._note: tuple[tuple[str, str], ...] = ()
+        self._note_lines: list[tuple[str, str]] = []
+
+    # --- for subclasses ---
+
+    def paint(self, index: int, line: int, width: int) -> list[Segment]:
+        """Line `line` (from 0) of the item at `index` in `width` cells, without background."""
+        raise NotImplementedError
+
+    def age(self, at: datetime) -> str:
+        """How far `at` is from now, as short text; the line is painted again when that text changes."""
+        text = short_age(abs(self.now - at)) if self.now else ""
+        self._ages.append((at, text))
+        return text
+
+    def say(self, *note: tuple[str, str]) -> None:
+        """What to show while there are no items: (text, voice) paragraphs."""
+        if note != self._note:
+            self._note = note
+            self._note_lines.clear()
+            if not self.items:
+                self.refresh()
+
+    def fill(self, items: Sequence[Item], keys: Sequence[Hashable], heights: Sequence[int] | int = 1) -> None:
+        """Show other items. The cursor stays on its key; if that is gone, at its place."""
+        was = self._keys[self.cursor] if 0 <= self.cursor < len(self._keys) else None
+        place = self.cursor
+        self.items, self._keys = items, keys
+        if isinstance(heights, int):
+            self._starts = list(range(0, len(items) * heights + 1, heights))
+        else:
+            self._starts = [0, *accumulate(heights)]
+        offset = self._starts[place] - self.top if 0 <= place < len(self._starts) else 0
+        if was is not None and 0 <= place < len(keys) and keys[place] == was:
+            self.cursor = place
+        else:
+            try:
+                self.cursor = keys.index(was) if was is not None else -1
+            except ValueError:
+                self.cursor = -1
+            if self.cursor < 0 and items:
+                self.cursor = self._stop(min(max(place, 0), len(items) - 1), 1)
+            elif self.cursor >= 0:  # the row moved: keep it where the eye is
+                self.top = self._starts[self.cursor] - offset
+        self._keep_in_view()
+        self.refresh()
+
+    def replace(self, items: Sequence[Item]) -> None:
+        """The same keys with other contents: paint again only the visible lines whose item is another object."""
+        old, self.items = self.items, items
+        first, last = self.in_sight
+        changed = [index for index in range(first, last) if old[index] is not items[index]]
+        for index in changed:
+            self._dirty(self._starts[index], self._starts[index + 1])
+
+    # --- for owners ---
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are in all."""
+        return self._starts[-1]
+
+    @property
+    def in_sight(self) -> tuple[int, int]:
+        """First and last-plus-one index of the items in view."""
+        first = max(0, bisect_right(self._starts, self.top) - 1)
+        last = bisect_right(self._starts, self.top + max(0, self.size.height - 1))
+        return min(first, len(self.items)), min(last, len(self.items))
+
+    @property
+    def key(self) -> Hashable | None:
+        """The key under the cursor."""
+        return self._keys[self.cursor] if 0 <= self.cursor < len(self._keys) else None
+
+    def go(self, key: Hashable | None) -> bool:
+        """Put the cursor on `key` without a message; False when there is no such key."""
+        try:
+            index = self._keys.index(key) if key is not None else -1
+        except ValueError:
+            return False
+        if index >= 0 and index != self.cursor:
+            self._move(index, tell=False)
+        return index >= 0
+
+    def tick(self, now: datetime) -> float | None:
+        """Time passed: paint again the lines whose age text changed. Returns the youngest age in view (s), or None."""
+        self.now = now
+        youngest: float | None = None
+        bottom = self.top + self.size.height
+        for line, ages in list(self._painted.items()):
+            if not self.top <= line < bottom:
+                del self._painted[line]
+                continue
+            for at, text in ages:
+                age = abs(now - at)
+                youngest = min(age.total_seconds(), youngest if youngest is not None else math.inf)
+                if short_age(age) != text:
+                    self._dirty(line, line + 1)
+        return youngest
+
+    # --- painting ---
+
+    def render_line(self, y: int) -> Strip:
+        """Line `y` of the view."""
+        width = self.size.width
+        base = self.visual_style.rich_style
+        line = self.top + y
+        if line >= self.lines:
+            return self._say_line(y, width, base)
+        index = bisect_right(self._starts, line) - 1
+        cursor = index == self.cursor
+        bar = self._bar(y)
+        room = width - (1 if bar else 0)
+        self._ages = []
+        segments = self.paint(index, line - self._starts[index], room)
+        if self._ages:
+            self._painted[line] = self._ages
+        else:
+            self._painted.pop(line, None)
+        if cursor:
+            base += self.voices.on("cursor" if self.has_focus else "cursor-blurred")
+        strip = Strip(segments).adjust_cell_length(room, Style.null()).apply_style(base)
+        return Strip([*strip, bar], width) if bar else strip
+
+    def _say_line(self, y: int, width: int, base: Style) -> Strip:
+        if self.items or not self._note:
+            return Strip.blank(width, base)
+        if not self._note_lines:
+            for text, voice in self._note:
+                self._note_lines += [(line, voice) for line in wrap(text, width - 2, 6, self.glyphs.ellipsis)]
+        if y >= len(self._note_lines):
+            return Strip.blank(width, base)
+        text, voice = self._note_lines[y]
+        segment = Segment(f" {text}", self.voices[voice])
+        return Strip([segment]).adjust_cell_length(width, Style.null()).apply_style(base)
+
+    def _bar(self, y: int) -> Segment | None:
+        """The scroll bar's cell on view line `y`, if there is one."""
+        height, lines = self.size.height, self.lines
+        if lines <= height or height < 3:
+            return None
+        thumb = max(1, height * height // lines)
+        start = self.top * (height - thumb) // max(1, lines - height)
+        background = self.visual_style.rich_style
+        if start <= y < start + thumb:
+            return Segment(self.glyphs.thumb, background + self.voices["rule"])
+        return Segment(" ", background)
+
+    def _dirty(self, first: int, last: int) -> None:
+        top = max(first, self.top)
+        if last > top:
+            self.refresh(Region(0, top - self.top, self.size.width, last - top))
+
+    def on_focus(self) -> None:
+        """The cursor line changes colour."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """The cursor line changes colour."""
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Other lines may be in view."""
+        self._note_lines.clear()
+        self._keep_in_view()
+
+    # --- moving ---
+
+    def _stop(self, index: int, step: int) -> int:
+        """The nearest item from `index` in the direction of `step` (then the other) where the cursor may stand."""
+        for way in (step, -step):
+            place = index
+            while 0 <= place < len(self._keys):
+                if self._keys[place] is not None:
+                    return place
+                place += way
+        return -1
+
+    def _keep_in_view(self) -> None:
+        height = self.size.height
+        if height <= 0:
+            return
+        top = min(self.top, max(0, self.lines - height))
+        if 0 <= self.cursor < len(self.items):
+            first, last = self._starts[self.cursor], self._starts[self.cursor + 1]
+            top = max(min(top, first), last - height)
+            if first <= 1:
+                top = 0  # a heading that cannot hold the cursor is worth showing
+        self.top = max(0, top)
+
+    def _move(self, index: int, *, tell: bool = True) -> None:
+        index = self._stop(min(max(index, 0), len(self.items) - 1), 1 if index >= self.cursor else -1)
+        if index < 0 or index == self.cursor:
+            return
+        old, top = self.cursor, self.top
+        self.cursor = index
+        self._keep_in_view()
+        if self.top != top:
+            self.refresh()
+        else:
+            for place in (old, index):
+                if 0 <= place < len(self.items):
+                    self._dirty(self._starts[place], self._starts[place + 1])
+        if tell:
+            self.post_message(self.Moved(self, self._keys[index]))
+
+    def _page(self) -> int:
+        first, last = self.in_sight
+        return max(1, (last - first) // 2)
+
+    def action_down(self) -> None:
+        """Next item."""
+        self._move(self.cursor + 1)
+
+    def action_up(self) -> None:
+        """Previous item."""
+        self._move(self.cursor - 1)
+
+    def action_top(self) -> None:
+        """First item."""
+        self._move(0)
+
+    def action_bottom(self) -> None:
+        """Last item."""
+        self._move(len(self.items) - 1)
+
+    def action_page_down(self) -> None:
+        """Half a page down."""
+        self._move(self.cursor + self._page())
+
+    def action_page_up(self) -> None:
+        """Half a page up."""
+        self._move(self.cursor - self._page())
+
+    def action_open(self) -> None:
+        """Open what is under the cursor."""
+        if self.key is not None:
+            self.post_message(self.Opened(self, self.key))
+
+    def _scroll(self, lines: int) -> None:
+        top = min(max(0, self.top + lines), max(0, self.lines - self.size.height))
+        if top != self.top:
+            self.top = top
+            self.refresh()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel moves the view, not the cursor."""
+        event.stop()
+        self._scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel moves the view, not the cursor."""
+        event.stop()
+        self._scroll(-3)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor; a second one opens."""
+        offset = event.get_content_offset(self)
+        line = self.top + offset.y if offset else -1
+        if not 0 <= line < self.lines:
+            return
+        index = bisect_right(self._starts, line) - 1
+        if index == self.cursor and event.chain > 1:
+            self.action_open()
+        elif self._keys[index] is not None:
+            self._move(index)

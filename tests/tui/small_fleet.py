@@ -1,0 +1,268 @@
+"""A small fleet, and a source that is a real store driven by the test: events in, snapshots out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from coder_tui.client.events import LogBatch, LogEvent, LogLine, LogMark, LogNote, PtyEvent, PtyOpened, PtyOutput
+from coder_tui.feeds.source import PtyTarget
+from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed
+from coder_tui.fleet.snapshot import (
+    Agent,
+    Alert,
+    App,
+    Deployment,
+    Key,
+    Link,
+    LinkState,
+    Snapshot,
+    Status,
+    Workspace,
+)
+from coder_tui.fleet.store import Store
+
+NOW = datetime(2026, 3, 14, 14, 2, 51, tzinfo=UTC)
+LIVE = Link(state=LinkState.LIVE, since=NOW, latency_ms=23.0, refreshed_at=NOW)
+
+
+def ago(**kwargs: float) -> datetime:
+    return NOW - timedelta(**kwargs)
+
+
+def status(state: str, message: str, at: datetime, *, uri: str = "", asks: bool = False) -> Status:
+    return Status(id=f"{state}-{at.isoformat()}", at=at, state=state, message=message, uri=uri, needs_attention=asks)
+
+
+def app(slug: str, *statuses: Status, command: str = "") -> App:
+    return App(id=f"app-{slug}", slug=slug, name=slug, command=command, statuses=tuple(statuses))
+
+
+def agent(*apps: App, name: str = "main", state: str = "connected", ident: str = "agent") -> Agent:
+    return Agent(
+        id=ident, name=name, status=state, lifecycle="ready", apps=tuple(apps), first_connected_at=ago(hours=2)
+    )
+
+
+def workspace(
+    owner: str,
+    name: str,
+    *agents: Agent,
+    deployment: str = "acme",
+    build: str = "running",
+    deadline: datetime | None = None,
+) -> Workspace:
+    return Workspace(
+        deployment=deployment,
+        id=f"ws-{owner}-{name}",
+        name=name,
+        owner=owner,
+        build_status=build,
+        transition="start" if build == "running" else "stop",
+        build_id=f"build-{name}",
+        build_number=1,
+        build_at=ago(hours=5),
+        deadline=deadline,
+        agents=tuple(agents),
+        seen_at=NOW,
+    )
+
+
+def small_fleet() -> tuple[Workspace, ...]:
+    """One that asks, one that failed, one quiet and near its end, one done, some at work, one stopped."""
+    return (
+        workspace(
+            "kira",
+            "api-refactor",
+            agent(
+                app(
+                    "claude",
+                    status(
+                        "working",
+                        "May I run `alembic upgrade head` on the staging database?",
+                        ago(seconds=40),
+                        asks=True,
+                    ),
+                    status(
+                        "working",
+                        "Writing migration 0042",
+                        ago(minutes=4, seconds=11),
+                        uri="https://git.acme.io/api/pull/123",
+                    ),
+                    status("working", "Reading models", ago(minutes=11, seconds=49)),
+                    status("idle", "Session started", ago(minutes=12, seconds=41)),
+                    command="claude",
+                ),
+                app("aider", status("working", "Renaming fields in serializers.py", ago(seconds=8))),
+                ident="agent-api",
+            ),
+        ),
+        workspace(
+            "ana",
+            "ci-flake",
+            agent(
+                app(
+                    "codex",
+                    status(
+                        "failure",
+                        "Tests still fail after 3 attempts: test_retry_budget",
+                        ago(minutes=3),
+                        uri="https://ci.acme.io/9",
+                    ),
+                    status("working", "Bisecting between a81f and c02d", ago(minutes=21)),
+                ),
+                ident="agent-ci",
+            ),
+        ),
+        workspace(
+            "bo",
+            "docs",
+            agent(
+                app("claude", status("working", "Rewriting the tutorial, chapter 4 of 9", ago(minutes=31))),
+                ident="agent-docs",
+            ),
+            deadline=NOW + timedelta(minutes=22),
+        ),
+        workspace(
+            "laptop",
+            "spike",
+            agent(
+                app(
+                    "claude",
+                    status("complete", "Prototype works, see README", ago(minutes=1)),
+                    status("working", "Trying uvloop", ago(minutes=9)),
+                ),
+                ident="agent-spike",
+            ),
+            deployment="laptop",
+        ),
+        workspace(
+            "mia",
+            "search",
+            agent(
+                app("goose", status("working", "Indexing 1.2 M documents", ago(minutes=2))),
+                app("claude", status("idle", "Waiting for work", ago(minutes=48))),
+                name="dev",
+                ident="agent-search",
+            ),
+            agent(
+                app("claude", status("working", "Tuning the ranker", ago(seconds=25))), name="gpu", ident="agent-gpu"
+            ),
+        ),
+        workspace("mia", "old-thing", build="stopped"),
+    )
+
+
+@dataclass
+class Pty:
+    """A terminal that shows one screenful."""
+
+    target: PtyTarget
+    sent: list[str] = field(default_factory=list)
+    sizes: list[tuple[int, int]] = field(default_factory=list)
+    text: bytes = b"kira@api:~/api$ git status\r\n \x1b[31mM\x1b[0m migrations/0042_split.py\r\nkira@api:~/api$ "
+
+    async def __aiter__(self) -> AsyncIterator[PtyEvent]:
+        yield PtyOpened()
+        yield PtyOutput(self.text)
+        await asyncio.Event().wait()
+
+    def send(self, data: str) -> None:
+        self.sent.append(data)
+
+    def resize(self, columns: int, rows: int) -> None:
+        self.sizes.append((columns, rows))
+
+    def retry_now(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+class StoreSource:
+    """A `Source` over a real store."""
+
+    def __init__(self, *workspaces: Workspace, link: Link = LIVE, names: Sequence[str] = ("acme", "laptop")) -> None:
+        self.store = Store(quiet_after=timedelta(minutes=10), due_within=timedelta(minutes=30))
+        self.listeners: list[Callable[[Snapshot], None]] = []
+        self.running = asyncio.Event()
+        self.error: Exception | None = None
+        self.refreshed = 0
+        self.watched: list[Key] = []
+        self.builds: list[tuple[Key, str]] = []
+        self.acked: list[frozenset[str]] = []
+        self.ptys: list[Pty] = []
+        self.followed: list[str] = []
+        self.log_lines: list[str] = []
+        if workspaces:
+            self.apply(
+                *(DeploymentChanged(Deployment(name=name, url=f"https://{name}.io", link=link)) for name in names)
+            )
+            for name in names:
+                mine = tuple(one for one in workspaces if one.deployment == name)
+                self.apply(FleetListed(name, mine, NOW))
+
+    def apply(self, *events: Event) -> None:
+        """Something happened."""
+        snapshot = self.store.apply(*events)
+        for listener in self.listeners:
+            listener(snapshot)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        return self.store.snapshot
+
+    def subscribe(self, listener: Callable[[Snapshot], None]) -> Callable[[], None]:
+        self.listeners.append(listener)
+        return lambda: self.listeners.remove(listener)
+
+    async def run(self) -> None:
+        if self.error is not None:
+            raise self.error
+        self.running.set()
+        await asyncio.Event().wait()
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+    def watch(self, workspaces: Sequence[Key]) -> None:
+        self.watched = list(workspaces)
+
+    async def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
+        self.followed.append(agent_id)
+        yield LogNote(LogMark.OPEN)
+        yield LogBatch(
+            tuple(
+                LogLine(id=number, at=NOW, level="info", source_id="startup", output=text)
+                for number, text in enumerate(self.log_lines)
+            )
+        )
+        yield LogNote(LogMark.LIVE)
+        await asyncio.Event().wait()
+
+    def open_pty(self, target: PtyTarget, columns: int, rows: int) -> Pty:
+        pty = Pty(target)
+        pty.resize(columns, rows)
+        self.ptys.append(pty)
+        return pty
+
+    async def build(self, key: Key, transition: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.builds.append((key, transition))
+
+    def acknowledge(self, alerts: Sequence[Alert]) -> None:
+        before = self.acked[-1] if self.acked else frozenset[str]()
+        self.acked.append(before | {alert.event_id for alert in alerts})
+        self.apply(AcksChanged(self.acked[-1]))
+
+    def undo(self) -> Sequence[Key]:
+        if not self.acked:
+            return ()
+        gone = self.acked.pop() - (self.acked[-1] if self.acked else frozenset())
+        keys = [alert.key for alert in self.snapshot.alerts if alert.event_id in gone]
+        self.apply(AcksChanged(self.acked[-1] if self.acked else frozenset()))
+        return keys
