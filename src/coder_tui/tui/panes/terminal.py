@@ -16,11 +16,11 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import Worker
 
-from coder_tui.feeds.source import PtyTarget, Source
+from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import Modes
 from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
 from coder_tui.tui import actions
-from coder_tui.tui.panes.terminal_session import Session, State
+from coder_tui.tui.panes.terminal_session import PtySource, Session, State
 from coder_tui.tui.widgets.screen import TerminalScreen
 
 MAX_SESSIONS = 8
@@ -58,7 +58,7 @@ class TerminalPane(Widget, can_focus=True):
             super().__init__()
             self.target = target
 
-    def __init__(self, source: Source, *, id: str | None = None) -> None:
+    def __init__(self, source: PtySource, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._source = source
         self._sessions: OrderedDict[str, tuple[Session, Worker[None]]] = OrderedDict()

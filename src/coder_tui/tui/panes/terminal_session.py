@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import Enum
+from typing import Protocol
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyStream, PtyTarget, Source
+from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyStream, PtyTarget
 from coder_tui.terminal.core import create_core
 from coder_tui.text import one_line
 
@@ -32,6 +33,13 @@ class State(Enum):
     ENDED = "ended"
 
 
+class PtySource(Protocol):
+    """The one thing a terminal needs of a `Source`."""
+
+    def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
+        """See `feeds.source.Source`."""
+
+
 class Session:
     """Feeds a core from a PTY stream. `on_change` is called on the loop after every event.
 
@@ -39,7 +47,7 @@ class Session:
     """
 
     def __init__(
-        self, source: Source, target: PtyTarget, columns: int, rows: int, on_change: Callable[[Session], None]
+        self, source: PtySource, target: PtyTarget, columns: int, rows: int, on_change: Callable[[Session], None]
     ) -> None:
         self.target = target
         self.state = State.CONNECTING
