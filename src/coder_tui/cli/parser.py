@@ -98,12 +98,12 @@ def build() -> Parser:
     new.add_argument("--directory", type=Path, metavar="DIR", help="where CMD runs (default: here)")
     new.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
     new.add_argument("--ttl", default="", metavar="2h", help="stop the workspace after this time")
-    new.set_defaults(run="coder_tui.cli.fleet:new", command=[])
+    new.set_defaults(run="coder_tui.cli.new:run", command=[])
 
     ls = verbs.add_parser("ls", parents=[connection], help="the fleet, once")
     ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
     ls.add_argument("--json", action="store_true", help="for programs")
-    ls.set_defaults(run="coder_tui.cli.fleet:ls")
+    ls.set_defaults(run="coder_tui.cli.ls:run")
 
     report = verbs.add_parser("report", help="say how an agent is doing (inside a workspace)")
     report.add_argument("--state", required=True, choices=STATES)

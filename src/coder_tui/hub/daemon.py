@@ -118,7 +118,7 @@ def _launch(data_dir: Path, timeout: float) -> HubAddress | None:
         code = process.wait()
     if code == HubError.exit_code and locked(data_dir):
         return None
-    raise HubError("the local hub did not start", why=_last_words(log_path), fix=_see_log(data_dir))
+    raise HubError("the local hub did not start", why=last_words(log_path), fix=_see_log(data_dir))
 
 
 def stop(data_dir: Path, *, timeout: float = 15.0) -> bool:
@@ -199,8 +199,8 @@ def _see_log(data_dir: Path) -> str:
     return f"see {data_dir / LOG_FILE}"
 
 
-def _last_words(path: Path) -> str:
-    """The last line of the hub's log."""
+def last_words(path: Path) -> str:
+    """The last line of the hub's log, safe to print."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:

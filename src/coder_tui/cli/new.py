@@ -1,0 +1,65 @@
+"""`coder-tui new NAME -- CMD...`: a workspace on this machine's hub."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shlex
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from coder_tui.cli.deployments import of_hub
+from coder_tui.client.rest import RestClient
+from coder_tui.config import parse_duration
+from coder_tui.errors import UsageError
+from coder_tui.hub import daemon
+from coder_tui.paths import data_dir
+from coder_tui.wire.workspaces import CreateWorkspace, WorkspaceBuildParameter
+
+
+def run(arguments: Namespace) -> int:
+    """Create the workspace on this machine's hub and print its name."""
+    if arguments.url or arguments.deployment:
+        raise UsageError("new works on the hub of this machine only", fix="leave --url and --deployment out")
+    credentials = of_hub(daemon.start(data_dir()))
+
+    async def create() -> str:
+        async with RestClient(credentials) as client:
+            made = await client.create_workspace(body(arguments))
+            return f"{made.owner_name}/{made.name}"
+
+    print(asyncio.run(create()))
+    return 0
+
+
+def body(arguments: Namespace) -> CreateWorkspace:
+    """What `new` posts. One word after `--` is a shell line, several are a command and its arguments."""
+    words: Sequence[str] = arguments.command
+    directory = Path(arguments.directory or ".").expanduser().resolve()
+    if not directory.is_dir():
+        raise UsageError(f"there is no directory {directory}", fix="create it, or give another with --directory")
+    try:
+        ttl = int(parse_duration(arguments.ttl).total_seconds() * 1000) if arguments.ttl else None
+    except ValueError as error:
+        raise UsageError(f"--ttl {arguments.ttl} is wrong", why=str(error)) from None
+    values = {
+        "directory": str(directory),
+        "command": words[0] if len(words) == 1 else shlex.join(words),
+        "app": arguments.app or _slug(words),
+        # the hub may have been started elsewhere: the command must be found as it would be here
+        "env": json.dumps({"PATH": os.environ.get("PATH", os.defpath)}) if words else "",
+    }
+    return CreateWorkspace(
+        name=arguments.name,
+        rich_parameter_values=[WorkspaceBuildParameter(name=name, value=value) for name, value in values.items()],
+        ttl_ms=ttl,
+    )
+
+
+def _slug(words: Sequence[str]) -> str:
+    """The command's name as a slug: `/usr/bin/Claude --x` is `claude`."""
+    first = (shlex.split(words[0]) or [""])[0] if words else ""
+    return re.sub(r"[^a-z0-9]+", "-", Path(first).name.lower()).strip("-")[:32].strip("-")
