@@ -58,14 +58,8 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
                         async with asyncio.timeout(seconds or HEADLESS_SECONDS):
                             await cockpit.run()
                 else:
-                    await show(
-                        cockpit,
-                        signals,
-                        seconds=seconds,
-                        note="demo",
-                        read_only=arguments.read_only,
-                        theme=arguments.theme,
-                    )
+                    look = {"note": "demo", "read_only": arguments.read_only, "theme": arguments.theme}
+                    await show(cockpit, signals, seconds=seconds, **look)
             finally:
                 await cockpit.aclose()
             if (headless or arguments.json) and not signals.code:

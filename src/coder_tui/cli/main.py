@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 
 from coder_tui.errors import CoderTuiError
@@ -20,10 +20,12 @@ BROKEN_PIPE = 141
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code. Never raises."""
     try:
-        code = _dispatch(sys.argv[1:] if argv is None else argv)
-        sys.stdout.flush()
-    except SystemExit as leave:  # argparse, after --help and --version
-        return leave.code if isinstance(leave.code, int) else 0
+        try:
+            code = _dispatch(sys.argv[1:] if argv is None else argv)
+        except SystemExit as leave:  # argparse, after --help and --version
+            code = leave.code if isinstance(leave.code, int) else 0
+        if sys.stdout:
+            sys.stdout.flush()
     except CoderTuiError as error:
         _say(str(error))
         return error.exit_code
@@ -47,7 +49,21 @@ def _dispatch(argv: Sequence[str]) -> int:
     arguments = parse(argv)
     module, _, function = str(arguments.run).partition(":")
     run: Callable[[object], int] = getattr(import_module(module), function)
-    return run(arguments)
+    try:
+        return run(arguments)
+    except ExceptionGroup as group:  # of a TaskGroup: one of ours in it is what to say
+        ours, bugs = group.split(CoderTuiError)
+        if ours is None or bugs is not None:
+            raise
+        raise next(_leaves(ours)) from None
+
+
+def _leaves(error: Exception) -> Iterator[Exception]:
+    if isinstance(error, ExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
 
 
 def _say(text: str) -> None:

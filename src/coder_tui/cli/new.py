@@ -24,11 +24,12 @@ def run(arguments: Namespace) -> int:
     """Create the workspace on this machine's hub and print its name."""
     if arguments.url or arguments.deployment:
         raise UsageError("new works on the hub of this machine only", fix="leave --url and --deployment out")
+    wanted = body(arguments)
     credentials = of_hub(daemon.start(data_dir()))
 
     async def create() -> str:
         async with RestClient(credentials) as client:
-            made = await client.create_workspace(body(arguments))
+            made = await client.create_workspace(wanted)
             return f"{made.owner_name}/{made.name}"
 
     print(asyncio.run(create()))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from coder_tui import __version__
 from coder_tui.errors import UsageError
@@ -13,7 +13,10 @@ from coder_tui.report.states import STATES
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that raises UsageError instead of printing a usage block and leaving."""
+    """argparse that raises UsageError instead of printing a usage block and leaving, and takes no half words."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
         """One sentence, like every other error."""
@@ -130,6 +133,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if "--" in words:
         border = words.index("--")
         words, command = words[:border], words[border + 1 :]
+    if any(word == "--token" or word.startswith("--token=") for word in words):
+        # others on this machine can read it there; and it is not repeated in an error about unknown words
+        raise UsageError("a token is never given on the command line", fix="use --token-file or CODER_SESSION_TOKEN")
     arguments = build().parse_args(words)
     if command and not hasattr(arguments, "command"):
         raise UsageError(f"nothing may follow --: {command[0]!r}", fix="only `coder-tui new` takes a command")
