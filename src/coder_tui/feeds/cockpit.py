@@ -59,7 +59,6 @@ class Cockpit:
             raise ValueError("two deployments have the same name")
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._publishing: asyncio.TimerHandle | None = None
-        self._published: Snapshot | None = None
         self._published_at = 0.0
         self._saved: dict[str, tuple[Workspace, ...]] = {}
         self._saved_at = 0.0

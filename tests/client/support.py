@@ -1,0 +1,137 @@
+"""A real server on a real socket for scripted deployments, and a wire in between that can be cut."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from coder_tui.client.backoff import Clock
+from coder_tui.client.credentials import Credentials
+
+TOKEN = "0123456789-abcdefghijklmnopqrstuv"
+
+
+def credentials(url: str, name: str = "acme", token: str = TOKEN) -> Credentials:
+    return Credentials(name, url, token, "a test")
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield  # signals belong to pytest
+
+
+@asynccontextmanager
+async def serving(*routes: BaseRoute, port: int = 0) -> AsyncIterator[str]:
+    """A Starlette server on a free loopback port; its URL."""
+    listener = socket.create_server(("127.0.0.1", port))
+    config = uvicorn.Config(
+        Starlette(routes=list(routes)), log_level="critical", ws="websockets-sansio", lifespan="off", access_log=False
+    )
+    server = _Server(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = server.force_exit = True
+        await task
+        listener.close()
+
+
+class Wire:
+    """A TCP relay: `cut()` breaks every connection without a goodbye, `down()` also refuses new ones."""
+
+    def __init__(self, url: str) -> None:
+        self._target = int(url.rsplit(":", 1)[1])
+        self._links: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._port = 0
+        self.connections = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    async def up(self) -> None:
+        self._server = await asyncio.start_server(self._relay, "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+
+    async def down(self) -> None:
+        if self._server:
+            self._server.close()
+            self._server = None
+        self.cut()
+
+    def cut(self) -> None:
+        for writer in self._links:
+            writer.transport.abort()
+        self._links.clear()
+
+    async def close(self) -> None:
+        await self.down()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._links |= {writer, far_writer}
+        for source, sink in ((reader, far_writer), (far_reader, writer)):
+            task = asyncio.create_task(self._pump(source, sink))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    @staticmethod
+    async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await source.read(1 << 16):
+                sink.write(data)
+                await sink.drain()
+        sink.transport.abort()
+
+
+@asynccontextmanager
+async def wired(url: str) -> AsyncIterator[Wire]:
+    wire = Wire(url)
+    await wire.up()
+    try:
+        yield wire
+    finally:
+        await wire.close()
+
+
+class FakeTime:
+    """A clock that moves only when somebody sleeps on it; every sleep is noted and over at the next turn."""
+
+    def __init__(self, random: float = 0.5) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+        self._random = random
+
+    @property
+    def clock(self) -> Clock:
+        return Clock(self.now, lambda: self.seconds, self.sleep, lambda: self._random)
+
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object], wait: Callable[[], Awaitable[object]], limit: float = 10.0) -> None:
+    """Await `wait` again and again until `condition` holds; fails after `limit` seconds."""
+    async with asyncio.timeout(limit):
+        while not condition():
+            await wait()
