@@ -105,7 +105,7 @@ def _check_chain(
     try:
         verifier = (
             verification.PolicyBuilder()
-            .store(verification.Store(roots.roots))
+            .store(verification.Store(list(roots.roots)))
             .time(now)
             .max_chain_depth(_MAX_CHAIN)
             .build_server_verifier(x509.DNSName(name))
@@ -122,7 +122,7 @@ def _check_chain(
 
 
 def _times(facts: dict[str, Any]) -> tuple[datetime, datetime]:
-    """`timeStamp.createdOn` and `expiresOn`, like `11/20/18 22:07:39 -0000`; the first API version wrote `timestamp`."""
+    """`timeStamp`, two times like `11/20/18 22:07:39 -0000`. The first API version wrote `timestamp`."""
     stamp = facts.get("timeStamp", facts.get("timestamp"))
     if not isinstance(stamp, dict):
         raise IdentityError("Azure", "the document has no timeStamp")
