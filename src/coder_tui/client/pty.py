@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection
@@ -90,7 +90,7 @@ class PtyStream:
             self._driver.cancel()
             await asyncio.wait([self._driver])
 
-    async def __aiter__(self) -> AsyncIterator[PtyEvent]:
+    async def __aiter__(self) -> AsyncGenerator[PtyEvent, None]:
         """Events in order; ends after `PtyEnded` or `close()`. One iteration per stream."""
         if self._closed:
             return
