@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
 
+from textual import events
 from textual.app import App
 from textual.screen import Screen
 from textual.theme import Theme
@@ -13,6 +16,8 @@ from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import Source
 from coder_tui.fleet.snapshot import Snapshot
 from coder_tui.tui import themes
+from coder_tui.tui.actions import BY_ID
+from coder_tui.tui.notify import Notifier
 from coder_tui.tui.screens.cockpit import CockpitScreen
 
 
@@ -27,7 +32,7 @@ class CockpitApp(App[None], inherit_bindings=False):
     theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times.
     """
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = str(Path(__file__).with_name("app.tcss"))  # absolute: subclasses elsewhere find it too
     TITLE = "coder-tui"
     ENABLE_COMMAND_PALETTE = False  # ours is opened by the action table, not by a key that works inside terminals
     NOTIFICATION_TIMEOUT = 4
@@ -47,7 +52,8 @@ class CockpitApp(App[None], inherit_bindings=False):
             self.register_theme(one)
         self.theme = themes.pick(self.themes, theme)
         self.source = source
-        self.cockpit = CockpitScreen(source, clock, note=title_note, read_only=read_only)
+        self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
+        self.cockpit = CockpitScreen(source, clock, self._notifier, note=title_note, read_only=read_only)
         self._unsubscribe: Callable[[], None] | None = None
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -92,8 +98,21 @@ class CockpitApp(App[None], inherit_bindings=False):
     def _theme_changed(self, theme: Theme) -> None:
         self.cockpit.dress(self.theme_variables)
 
-    def next_theme(self) -> str:
-        """Switch to the next theme; its name."""
+    def action_theme(self) -> None:
+        """The next theme."""
         names = list(self.themes)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
-        return self.theme
+
+    def on_key(self, event: events.Key) -> None:
+        """A key of a disabled action says why it does nothing."""
+        if self.screen is not self.cockpit:
+            return
+        found = self.cockpit.active_bindings.get(event.key)
+        action = BY_ID.get(found.binding.id or "") if found is not None and not found.enabled else None
+        if action is not None and (why := self.cockpit.reason(action)):
+            self.notify(f"{why}.", markup=False, timeout=3)
+
+    def _set_terminal_title(self, title: str) -> None:
+        """OSC 2 (xterm), to the outer terminal; the title it had is put back on leaving (XTWINOPS 22, 23)."""
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(f"\x1b]2;{title}\x07")

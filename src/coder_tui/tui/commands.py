@@ -13,8 +13,9 @@ from textual.screen import Screen
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import PtyTarget, Source
-from coder_tui.fleet.snapshot import Alert, Row, Snapshot
+from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
+from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
 
 _SHELL = uuid.UUID("6f1d7a52-6f0f-4a0e-9d7c-0f3f5b6f9a11")  # names our shells among all version 5 UUIDs
@@ -64,7 +65,7 @@ class Commands(Screen[None]):
         """The selected row."""
         raise NotImplementedError
 
-    def select(self, row: Row) -> None:
+    def jump(self, key: Key) -> None:
         """Select another row."""
         raise NotImplementedError
 
@@ -89,7 +90,7 @@ class Commands(Screen[None]):
             return
         current = self.row()
         places = [index for index, row in enumerate(rows) if current is not None and row.key == current.key]
-        self.select(rows[(places[0] + 1) % len(rows)] if places else rows[0])
+        self.jump(rows[(places[0] + 1) % len(rows)].key if places else rows[0].key)
 
     def action_acknowledge(self) -> None:
         """Acknowledge the selected row's alert."""
@@ -122,9 +123,8 @@ class Commands(Screen[None]):
             self.tell("There is nothing to undo.")
             return
         self.tell(f"Undone: {len(keys)} alert{'' if len(keys) == 1 else 's'} came back.")
-        row = self.snapshot.row(keys[0])
-        if row is not None:
-            self.select(row)
+        if self.snapshot.row(keys[0]) is not None:
+            self.jump(keys[0])
 
     # --- streams ---
 
@@ -177,9 +177,19 @@ class Commands(Screen[None]):
         self.app.copy_to_clipboard(text)
         self.tell(f"Copied: {text[:60]}")
 
-    def build(self, row: Row, transition: str) -> None:
-        """Start, stop or restart, as an action of its own."""
-        self.run_worker(self._build(row, transition), name=f"build-{transition}", group="action:build")
+    # --- dialogs ---
+
+    def action_workspace(self) -> None:
+        """Start, stop or restart, once the person said yes."""
+        row = self.row()
+        if row is None:
+            return
+
+        def answered(transition: str | None) -> None:
+            if transition:
+                self.run_worker(self._build(row, transition), name=f"build-{transition}", group="action:build")
+
+        self.app.push_screen(WorkspaceScreen(row), answered)
 
     async def _build(self, row: Row, transition: str) -> None:
         name = row.workspace.title

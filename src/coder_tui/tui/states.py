@@ -1,4 +1,4 @@
-"""How a row's state looks: one shape, one word, one voice, one moment. The lists, the timeline and the header agree here."""
+"""How a row's state looks: one shape, one word, one voice, one moment. Lists and timeline agree here."""
 
 from __future__ import annotations
 

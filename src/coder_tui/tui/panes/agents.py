@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.segment import Segment
 
-from coder_tui.fleet.snapshot import Key, Row, Workspace
+from coder_tui.fleet.snapshot import Key, LinkState, Row, Snapshot, Workspace
 from coder_tui.tui.paint import column, fit, spread
 from coder_tui.tui.states import of_row, of_workspace
 from coder_tui.tui.widgets.lines import LineList
@@ -62,6 +62,31 @@ class AgentsPane(LineList[Row | Workspace]):
             found[Key(workspace.deployment, workspace.id)] = None
         return list(found)
 
+    def explain_emptiness(self, snapshot: Snapshot) -> None:
+        """Say why there are no rows, and which key or command comes next."""
+        links = [deployment.link for deployment in snapshot.deployments.values()]
+        names = ", ".join(snapshot.deployments) or "the deployment"
+        broken = [link for link in links if link.state in (LinkState.RETRYING, LinkState.REFUSED)]
+        if snapshot.rows:
+            self.say(("Nothing matches the filter.", "foreground"), ("Press esc to clear it.", "muted"))
+        elif any(link.refreshed_at for link in links):
+            self.say(
+                ("No agents yet.", "bright"),
+                ("", "muted"),
+                ("coder-tui new NAME -- CMD", "accent"),
+                ("  starts an agent here", "muted"),
+                ("coder-tui demo", "accent"),
+                ("  shows some at work", "muted"),
+                ("coder-tui login URL", "accent"),
+                ("  opens your Coder deployment", "muted"),
+            )
+        elif broken:
+            refused = any(link.state is LinkState.REFUSED for link in broken)
+            step = "Run coder-tui login URL for a new token." if refused else "ctrl+r tries again now."
+            self.say((f"Cannot read {names}: {broken[0].why or 'no answer'}.", "failed"), (step, "muted"))
+        else:
+            self.say((f"Reading workspaces from {names}{self.glyphs.ellipsis}", "muted"))
+
     def paint(self, index: int, line: int, width: int) -> list[Segment]:
         """One line: a heading or an app."""
         item = self.items[index]
@@ -70,7 +95,7 @@ class AgentsPane(LineList[Row | Workspace]):
             return self._heading(item, below if isinstance(below, Row) else None, width)
         if item.agent is None:
             return self._heading(item.workspace, item, width)
-        return self._app(item, width)
+        return self._app(item, item.agent.name, width)
 
     def _heading(self, workspace: Workspace, row: Row | None, width: int) -> list[Segment]:
         voices, look = self.voices, of_workspace(workspace)
@@ -91,17 +116,16 @@ class AgentsPane(LineList[Row | Workspace]):
             left.append(Segment(f"  {fit(workspace.deployment, 16, self.glyphs.ellipsis)}", voices["faint"]))
         return spread(left, [Segment(f" {word} ", voices["faint" if stale else voice])], width)
 
-    def _app(self, row: Row, width: int) -> list[Segment]:
+    def _app(self, row: Row, agent: str, width: int) -> list[Segment]:
         voices, look = self.voices, of_row(row)
-        assert row.agent is not None
         dots = self.glyphs.ellipsis
         state = voices["faint" if row.stale else look.voice]
         age = self.age(look.at) if look.at else ""
         room = width - 20
         message = row.status.message if row.status else ""
         name_room = min(26, max(room * 2 // 5, 16)) if room >= _MESSAGE_ROOM else room
-        agent = f"{row.agent.name}/" if row.app else ""
-        name = row.app.slug if row.app else row.agent.name
+        name = row.app.slug if row.app else agent
+        agent = f"{agent}/" if row.app else ""
         agent = fit(agent, max(0, name_room - min(len(name), name_room - 4)), dots)
         name = column(name, name_room - len(agent), dots)
         parts = [
@@ -111,5 +135,5 @@ class AgentsPane(LineList[Row | Workspace]):
             Segment(f" {column(look.word, 9, dots)} ", state),
         ]
         if room >= _MESSAGE_ROOM:
-            parts.append(Segment(fit(message, room - name_room, dots), voices["faint" if row.stale else "muted"]))
+            parts.append(Segment(fit(message, room - name_room - 2, dots), voices["faint" if row.stale else "muted"]))
         return spread(parts, [Segment(f"{age:>4} ", voices["faint" if row.stale else "muted"])], width)

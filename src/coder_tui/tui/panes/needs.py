@@ -33,6 +33,7 @@ class NeedsPane(LineList[Row]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._title = ""
+        self.say(("Nobody needs you.", "muted"))
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows and take the height they need."""

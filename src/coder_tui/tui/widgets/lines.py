@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 from itertools import accumulate
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -32,18 +32,18 @@ Item = TypeVar("Item")
 class LineList(Widget, Generic[Item], can_focus=True):
     """Base of the lists. Subclasses give items (`fill`) and paint one line of one item (`paint`)."""
 
-    BINDINGS = bindings("list")
+    BINDINGS = [*bindings("list")]
     ALLOW_SELECT = False
 
     class Moved(Message):
         """The cursor went to another key, by the person's hand."""
 
-        def __init__(self, lines: LineList[Item], key: Hashable) -> None:
+        def __init__(self, lines: LineList[Any], key: Hashable) -> None:
             super().__init__()
             self.lines, self.key = lines, key
 
         @property
-        def control(self) -> LineList[Item]:
+        def control(self) -> LineList[Any]:
             """The list, for `@on` selectors."""
             return self.lines
 

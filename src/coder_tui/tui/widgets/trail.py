@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.message import Message
@@ -12,7 +13,7 @@ from textual.widget import Widget
 
 from coder_tui.tui.glyphs import Glyphs, glyphs
 from coder_tui.tui.layout import Page
-from coder_tui.tui.paint import NO_VOICES, Voices, fit
+from coder_tui.tui.paint import NO_VOICES, Voices, fit, spread
 
 
 class Trail(Widget):
@@ -44,7 +45,7 @@ class Trail(Widget):
 
     def render_line(self, y: int) -> Strip:
         """The tabs at the right end, the path in what is left of them."""
-        width, voices, g = self.size.width, self.voices, self.glyphs
+        width, voices = self.size.width, self.voices
         tabs: list[Segment] = []
         spans: list[tuple[int, int, Page]] = []
         x = 0
@@ -55,23 +56,21 @@ class Trail(Widget):
             tabs.append(Segment(" "))
             spans.append((x, x + len(label), page))
             x += len(label) + 1
-        room = width - x - 1
-        parts: list[Segment] = []
-        if self._path and room >= 8:
-            *above, last = self._path
-            path = f" {g.crumb} ".join(above)
-            last = fit(last, room - 2, g.ellipsis)
-            path = fit(path, room - len(last) - 5, g.ellipsis) if above else ""
-            parts = [
-                Segment(f" {path} {g.crumb} " if path else " ", voices["muted"]),
-                Segment(last, voices.bold("bright")),
-            ]
-            used = sum(segment.cell_length for segment in parts)
-            parts.append(Segment(" " * max(0, width - x - used)))
-        shift = sum(segment.cell_length for segment in parts)
+        path = self._path_in(width - x - 2)
+        shift = width - x - 1 if path else 1
         self._spans = [(start + shift, end + shift, page) for start, end, page in spans]
-        strip = Strip([*parts, *tabs]).adjust_cell_length(width)
-        return strip.apply_style(self.visual_style.rich_style)
+        strip = Strip(spread(path, [*tabs, Segment(" ")], width) if path else [Segment(" "), *tabs])
+        return strip.adjust_cell_length(width).apply_style(self.visual_style.rich_style)
+
+    def _path_in(self, room: int) -> list[Segment]:
+        """The path in `room` cells: its last name in full before any of what is above it."""
+        if not self._path or room < 8:
+            return []
+        voices, g = self.voices, self.glyphs
+        *above, last = self._path
+        last = fit(last, room - 2, g.ellipsis)
+        path = fit(f" {g.crumb} ".join(above), room - cell_len(last) - 4, g.ellipsis)
+        return [Segment(f" {path} {g.crumb} " if path else " ", voices["muted"]), Segment(last, voices.bold("bright"))]
 
     def on_click(self, event: events.Click) -> None:
         """Choose a tab."""

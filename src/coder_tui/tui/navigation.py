@@ -1,0 +1,206 @@
+"""Where the panes stand and where the focus is: layouts, pages, zoom, and the keys that move between them.
+
+Panes are made once. A layout only shows and hides them, so that selection, scroll positions and terminals survive it.
+"""
+
+from __future__ import annotations
+
+from textual import events, on
+from textual.widget import Widget
+from textual.widgets import Input, Static
+
+from coder_tui.feeds.source import PtyTarget
+from coder_tui.fleet.snapshot import Row
+from coder_tui.tui.commands import Commands
+from coder_tui.tui.layout import LISTS, Arrangement, Layout, Page, arrange, shown, too_small
+from coder_tui.tui.panes.agents import AgentsPane
+from coder_tui.tui.panes.logs import LogsPane
+from coder_tui.tui.panes.needs import NeedsPane
+from coder_tui.tui.panes.terminal import TerminalPane
+from coder_tui.tui.panes.timeline import TimelinePane
+from coder_tui.tui.states import path_of
+from coder_tui.tui.widgets.filterbar import FilterBar
+from coder_tui.tui.widgets.trail import Trail
+
+RIGHT = (Page.TIMELINE, Page.LOGS, Page.TERMINAL)
+_PARTS = ("header", "crumbs", "body", "left", "needs", "agents", "right", "tabs", *RIGHT, "footer", "tiny")
+
+
+class Navigation(Commands):
+    """Base of the cockpit screen: the panes it composes, as one movable whole."""
+
+    needs: NeedsPane
+    agents: AgentsPane
+    timeline: TimelinePane
+    logs: LogsPane
+    terminal: TerminalPane
+    filter: FilterBar
+    crumbs: Trail
+    tabs: Trail
+    needing_rows: list[Row]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrangement = Arrangement(Layout.WIDE)
+        self.page = Page.AGENTS  # where the focus is
+        self.right_page = Page.TIMELINE  # what the medium layout's right side shows
+        self.zoomed = ""  # id of the pane that has the window
+
+    def arranged(self) -> None:
+        """Panes came or went: the screen follows with what depends on it."""
+        raise NotImplementedError
+
+    # --- layout ---
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another window: the same panes, arranged anew."""
+        self.arrangement = arrange(event.size.width, event.size.height)
+        self.query_one("#tiny", Static).update(too_small(event.size.width, event.size.height))
+        self._arrange()
+
+    def _arrange(self) -> None:
+        layout = self.arrangement.layout
+        parts = shown(layout, self.page, self.right_page, self.zoomed)
+        for part in _PARTS:
+            self.query_one(f"#{part}").display = part in parts
+        width = self.arrangement.left if self.arrangement.left and not self.zoomed else "1fr"
+        self.query_one("#left").styles.width = width
+        for name in Layout:
+            self.set_class(name is layout, f"-{name.value}")
+        self.set_class(bool(self.zoomed), "-zoomed")
+        self.mark_path()
+        self.tabs.show(self.right_page)
+        self.arranged()
+
+    def mark_path(self) -> None:
+        """The breadcrumb: where we are, and on whom."""
+        row = self.row()
+        self.crumbs.show(self.page, path_of(row) if row else ())
+
+    def _show_page(self, page: Page) -> None:
+        self.page = page
+        if page is not Page.AGENTS:
+            self.right_page = page
+        self._arrange()
+
+    # --- focus ---
+
+    def go(self, page: Page) -> None:
+        """Show a page and focus it. The lists' page begins with Needs you, unless the focus comes from there."""
+        if page is Page.AGENTS:
+            self._go_to(self.needs if self.needing_rows and self.focused is self.agents else self.agents)
+        else:
+            self._go_to({Page.TIMELINE: self.timeline, Page.LOGS: self.logs, Page.TERMINAL: self.terminal}[page])
+
+    def _go_to(self, pane: Widget) -> None:
+        if self.zoomed:
+            self.zoomed = pane.id or ""
+        self._show_page(self._page_of(pane))
+        pane.focus()
+
+    @staticmethod
+    def _page_of(pane: Widget) -> Page:
+        return Page.AGENTS if pane.id in LISTS else Page(pane.id or "")
+
+    def focused_pane(self) -> Widget | None:
+        """The pane the focus is in."""
+        panes = (self.needs, self.agents, self.timeline, self.logs, self.terminal)
+        chain = self.focused.ancestors_with_self if self.focused is not None else ()
+        return next((node for node in chain if node in panes and isinstance(node, Widget)), None)
+
+    def scope(self) -> str:
+        """Whose keys come first: a pane's, an input line's, or the program's in the terminal."""
+        if isinstance(self.focused, Input):
+            return "input"
+        pane = self.focused_pane()
+        if pane is self.terminal:
+            return "terminal" if self.terminal.captures_keys else "app"
+        return "app" if pane is None else "logs" if pane is self.logs else "list"
+
+    def on_descendant_focus(self) -> None:
+        """The page follows the focus, also when the mouse moved it."""
+        pane = self.focused_pane()
+        if pane is not None and self._page_of(pane) is not self.page:
+            self._show_page(self._page_of(pane))
+        else:
+            self.arranged()
+
+    @on(Trail.Chosen)
+    def _chosen(self, message: Trail.Chosen) -> None:
+        self.go(message.page)
+
+    @on(TerminalPane.Left)
+    def action_leave_terminal(self) -> None:
+        """Back to the list the person came from."""
+        self._go_to(self.needs if self.needing_rows and self.needs.key == self.agents.key else self.agents)
+
+    def attach(self, target: PtyTarget) -> None:
+        """Attach the terminal and go there."""
+        self.terminal.add_class("-attached")
+        self.terminal.attach(target)
+        self.go(Page.TERMINAL)
+
+    # --- keys of the table ---
+
+    def action_pane_1(self) -> None:
+        """Go to the lists."""
+        self.go(Page.AGENTS)
+
+    def action_pane_2(self) -> None:
+        """Go to the timeline."""
+        self.go(Page.TIMELINE)
+
+    def action_pane_3(self) -> None:
+        """Go to the logs."""
+        self.go(Page.LOGS)
+
+    def action_pane_4(self) -> None:
+        """Go to the terminal."""
+        self.go(Page.TERMINAL)
+
+    def action_logs(self) -> None:
+        """Go to the logs."""
+        self.go(Page.LOGS)
+
+    def action_next_pane(self) -> None:
+        """Focus the next pane."""
+        self._cycle(1)
+
+    def action_previous_pane(self) -> None:
+        """Focus the previous pane."""
+        self._cycle(-1)
+
+    def _cycle(self, step: int) -> None:
+        panes: list[Widget] = [self.agents, self.timeline, self.logs, self.terminal]
+        if self.needing_rows:
+            panes.insert(0, self.needs)
+        current = self.focused_pane()
+        place = panes.index(current) if current in panes else -max(step, 0)
+        self._go_to(panes[(place + step) % len(panes)])
+
+    def action_zoom(self) -> None:
+        """Give the focused pane the window, or take it back."""
+        pane = self.focused_pane()
+        self.zoomed = "" if self.zoomed or pane is None else pane.id or ""
+        self._arrange()
+
+    def action_filter(self) -> None:
+        """Type a filter under the lists."""
+        if self.page is not Page.AGENTS or self.zoomed:
+            self.zoomed = ""
+            self._show_page(Page.AGENTS)
+        self.filter.open()
+
+    def action_back(self) -> None:
+        """One step back: the filter, the zoom, the page."""
+        if self.filter.is_open and self.page is Page.AGENTS:
+            self.filter.clear()
+            self.agents.focus()
+        elif self.zoomed:
+            self.action_zoom()
+        elif self.page is not Page.AGENTS:
+            self.action_leave_terminal()
+
+    @on(FilterBar.Kept)
+    def _filter_kept(self) -> None:
+        self.agents.focus()

@@ -1,0 +1,41 @@
+"""Calling a person who looks elsewhere: one bell for what is new, and the terminal's title with the count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coder_tui.fleet.attention import fresh
+from coder_tui.fleet.snapshot import Alert, Key, Level, Snapshot
+
+BELL_SECONDS = 5.0  # shortest time between two bells: a burst is one call
+_CALLING = frozenset({Level.ASKS, Level.FAILED, Level.LOST, Level.DONE})  # quiet is shown, it does not call
+
+
+class Notifier:
+    """Compares snapshots. `bell` rings, `title` sets the terminal's title, `monotonic` tells seconds."""
+
+    def __init__(self, bell: Callable[[], None], title: Callable[[str], None], monotonic: Callable[[], float]) -> None:
+        self._bell, self._title, self._monotonic = bell, title, monotonic
+        self._last: Snapshot | None = None
+        self._rang = float("-inf")
+        self._shown = ""
+
+    def update(self, snapshot: Snapshot, looked_at: Key | None) -> list[Alert]:
+        """A newer snapshot; `looked_at` is the row the person has before them. Returns what was worth a call."""
+        old, self._last = self._last, snapshot
+        self._retitle(snapshot)
+        if old is None:  # the first load is no news
+            return []
+        news = [alert for alert in fresh(old, snapshot) if alert.key != looked_at and alert.level in _CALLING]
+        now = self._monotonic()
+        if news and now - self._rang >= BELL_SECONDS:
+            self._rang = now
+            self._bell()
+        return news
+
+    def _retitle(self, snapshot: Snapshot) -> None:
+        count = sum(not alert.acked for alert in snapshot.alerts)
+        title = f"({count}) coder-tui" if count else "coder-tui"
+        if title != self._shown:
+            self._shown = title
+            self._title(title)

@@ -1,0 +1,76 @@
+"""Keys and what they do: made from the action table, those of the focused pane first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from coder_tui.tui.actions import ACTIONS, Action
+from coder_tui.tui.paint import Voices
+
+_TITLES = {"app": "Everywhere", "list": "Lists", "logs": "Logs", "terminal": "Terminal"}
+
+
+def sections(scope: str, actions: Iterable[Action] = ACTIONS) -> list[tuple[str, list[Action]]]:
+    """The table grouped by scope: the focused one first, then what works everywhere, then the rest."""
+    groups: dict[str, list[Action]] = {}
+    for action in actions:
+        groups.setdefault(action.scope, []).append(action)
+    order = sorted(groups, key=lambda name: (name != scope, name != "app"))
+    return [(name, groups[name]) for name in order]
+
+
+class HelpScreen(ModalScreen[None]):
+    """The help; any of its own keys, or escape, closes it."""
+
+    BINDINGS = [
+        Binding("escape,q,question_mark", "dismiss", "Close"),
+        Binding("j,down", "scroll(1)", show=False),
+        Binding("k,up", "scroll(-1)", show=False),
+        Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
+        Binding("ctrl+u,pageup", "scroll(-10)", show=False),
+    ]
+
+    def __init__(self, scope: str, reason: Callable[[Action], str]) -> None:
+        super().__init__()
+        self._scope, self._reason = scope, reason
+
+    def compose(self) -> ComposeResult:
+        """One scrolling dialog."""
+        with VerticalScroll(classes="dialog", id="help"):
+            yield Static(self._table(), markup=False)
+
+    def on_mount(self) -> None:
+        """Name it."""
+        dialog = self.query_one("#help")
+        dialog.border_title = "Keys"
+        dialog.border_subtitle = "esc closes"
+
+    def _table(self) -> Text:
+        voices = Voices(self.app.theme_variables)
+        width = max(cell_len(action.key_text) for action in ACTIONS) + 3
+        text = Text()
+        for name, actions in sections(self._scope):
+            title = _TITLES.get(name, name.capitalize()) + (" (here)" if name == self._scope != "app" else "")
+            text.append(f"{title}\n", voices.bold("accent"))
+            for action in actions:
+                reason = self._reason(action) if action.scope == "app" else ""
+                text.append(f"  {action.key_text:<{width}}", voices["faint"] if reason else voices.bold("bright"))
+                text.append(action.help, voices["faint" if reason else "foreground"])
+                text.append("\n")
+                if reason:
+                    text.append(f"{'':<{width + 2}}{reason}\n", voices["due"])
+            text.append("\n")
+        text.rstrip()
+        return text
+
+    def action_scroll(self, lines: int) -> None:
+        """Scroll by lines."""
+        self.query_one("#help").scroll_relative(y=lines, animate=False)
