@@ -27,7 +27,7 @@ from coder_tui.tui.glyphs import glyphs
 from coder_tui.tui.widgets.log_lines import LogLines
 
 _KEPT = 8  # agents whose lines stay in memory after another one was selected
-_SLICE = 0.004  # seconds of appending or searching before the loop gets its turn
+_SLICE = 0.002  # seconds of appending or searching before the loop gets its turn
 _SETTLE = 0.15  # seconds a selection must stand before its stream is opened
 
 
@@ -239,7 +239,8 @@ class LogsPane(Widget, can_focus=True):
         if self._query.terms and len(log.buffer):
             self._lines.say(f"None of {len(log.buffer):,} lines passes the filter.", "Press / to change it.")
         else:
-            self._lines.say(*_no_lines(log))
+            voice = "logs--error" if log.mark in (LogMark.LOST, LogMark.FAILED) else "logs--time"
+            self._lines.say(*_no_lines(log), voice=voice)
         self._lines.changed()
         self._retitle()
 

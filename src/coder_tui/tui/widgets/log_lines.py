@@ -54,8 +54,9 @@ class LogLines(Widget):
     DEFAULT_CSS = """
     LogLines {
         height: 1fr;
-        & > .logs--time, & > .logs--trace, & > .logs--debug, & > .logs--mark { color: $text-muted; }
-        & > .logs--info { color: $foreground; }
+        & > .logs--time, & > .logs--trace, & > .logs--debug, & > .logs--info, & > .logs--mark {
+            color: $text-muted;
+        }
         & > .logs--warn { color: $warning; }
         & > .logs--error { color: $error; text-style: bold; }
         & > .logs--note { color: $text-muted; text-style: italic; }
@@ -84,6 +85,7 @@ class LogLines(Widget):
         self._left = 0  # cells scrolled sideways
         self._seen = 0  # lines below this number have been in view, or were there when following stopped
         self._page: list[Strip] | None = None
+        self._drawn = (0, 0, 0)  # first, end and number of rows of the page
         self._thumb = (0, 0)
         self._painted: dict[int, list[Strip]] = {}
         self._note: tuple[str, ...] = ()
@@ -99,19 +101,21 @@ class LogLines(Widget):
         """Show another buffer, or the same one through another filter (the position stays where the eye is)."""
         if buffer is not self._buffer:
             self.following, self._top, self._skip, self._seen = True, 0, 0, 0
-        self._buffer, self._filter = buffer, filter
+        self._buffer, self._filter, self._left = buffer, filter, 0
         self.restyle()
 
-    def say(self, *paragraphs: str) -> None:
-        """What to show while there is no line."""
-        if paragraphs != self._note:
-            self._note = paragraphs
+    def say(self, *paragraphs: str, voice: str = "logs--time") -> None:
+        """What to show while there is no line; the first paragraph in the style of the component class `voice`."""
+        if (voice, *paragraphs) != self._note:
+            self._note = (voice, *paragraphs)
             if not self._total:
                 self._repaint()
 
     def changed(self) -> None:
         """Lines or hits were added or dropped. Paints again only when that shows."""
-        if self._buffer.sources and len(self._buffer.sources) != self._source_count:
+        if self._drawn == (self._buffer.first, self._buffer.end, len(self._rows)):
+            return
+        if len(self._buffer.sources) != self._source_count:
             self.restyle()
         elif self.following or not self._full or self._top < self._oldest or self._place_thumb() != self._thumb:
             self._repaint()
@@ -128,8 +132,11 @@ class LogLines(Widget):
     @property
     def unseen(self) -> int:
         """Lines that arrived below the view since following stopped."""
-        rows = self._rows
-        return 0 if self.following else len(rows) - bisect_left(rows, self._seen)
+        if self.following:
+            return 0
+        if self._page is None and self.size.height:
+            self._page = self._make_page()  # moves the mark of what was seen
+        return len(self._rows) - bisect_left(self._rows, self._seen)
 
     # --- moving ---
 
@@ -272,9 +279,14 @@ class LogLines(Widget):
 
     def _make_page(self) -> list[Strip]:
         width, height = self.size
+        self._drawn = self._buffer.first, self._buffer.end, len(self._rows)
         if not self._total:
-            texts = [line for text in self._note for line in wrap(text, max(1, width - 2), 6)]
-            return [self._fill([Segment(f" {text}", self._style("logs--time"))], width) for text in texts[:height]]
+            voices = [self._note[0], *["logs--time"] * len(self._note)] if self._note else []
+            return [
+                self._fill([Segment(f" {row}", self._style(voice))], width)
+                for voice, text in zip(voices, self._note[1:], strict=False)
+                for row in wrap(text, max(1, width - 2), 6)
+            ][:height]
         if self.following:
             index, skip = self._bottom()
             self._top, self._skip = self._number(index), skip
@@ -335,7 +347,7 @@ class LogLines(Widget):
         prefix = [Segment(f"{_clock(line.at)} ", self._style("logs--time"))]
         if self.size.width >= _NARROW:
             level = LEVELS[line.level]
-            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'info'}")))
+            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'time'}")))
             if self._source_cells:
                 name = ansi.plain(self._buffer.name_of(line.source_id))
                 index = self._buffer.sources.index(line.source_id) % _SOURCES
