@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Self
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 from coder_tui.errors import (
     ApiError,
@@ -111,6 +110,8 @@ class Reporter:
 
     def log_source(self, name: str, icon: str = "") -> str:
         """Create a log source named `name` and return its id (a UUID) for `logs`."""
+        from uuid import uuid4  # not for a mere status
+
         source = str(uuid4())
         self._call("POST", "/workspaceagents/me/log-source", {"id": source, "display_name": name, "icon": icon})
         return source

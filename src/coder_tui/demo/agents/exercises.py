@@ -91,6 +91,9 @@ EXERCISES = (
                 def test_pairs(self):
                     self.assertEqual(windows([1, 2, 3], 2), [[1, 2], [2, 3]])
 
+                def test_nothing(self):
+                    self.assertEqual(windows([], 1), [])
+
                 def test_exact(self):
                     self.assertEqual(windows([1, 2], 2), [[1, 2]])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import time
@@ -12,6 +13,8 @@ from coder_tui.demo.agents.kit import Kit, main
 
 EVERY = 5.0
 """Seconds between two looks."""
+QUIETLY = 3
+"""A look in so many is reported even when nothing changed."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def work(kit: Kit) -> None:
     """Look, tell, wait."""
     root = Path.cwd().parent
     before = Look({})
-    while True:
+    for count in itertools.count():
         now = look(root)
         changes = now.changes(before)
         kit.say(time.strftime("%H:%M:%S ") + f"{len(now.files)} files, {now.size} bytes", "dim")
@@ -63,7 +66,8 @@ def work(kit: Kit) -> None:
         kit.log(changes, source="files")
         load, _, _ = os.getloadavg()
         kit.log([f"{len(now.files)} files, {now.size} bytes, load {load:.2f}"], "debug", source="summary")
-        kit.report("working", f"Watching {root.name}/: {len(now.files)} files, {now.size} bytes")
+        if changes or count % QUIETLY == 0:
+            kit.report("working", f"Watching {len(now.files)} files, {now.size} bytes, load {load:.2f}")
         before = now
         kit.pause(EVERY)
 
