@@ -217,7 +217,7 @@ async def test_trouble_is_shown_inline_once() -> None:
         lost = LogNote(LogMark.LOST, "reset\x1b[2J by [b]peer[/b]", retry)
         screen.source.put("a1", LIVE, batch(1, 2), lost)
         await screen.sees("connection lost: reset by [b]peer[/b], next try")
-        assert screen.subtitle == f"next try {retry.astimezone():%H:%M:%S} · following" or "next try" in screen.subtitle
+        assert screen.subtitle == f"next try {retry.astimezone():%H:%M:%S}"
         screen.source.put("a1", lost, lost, LogNote(LogMark.OPEN), LIVE, batch(2, 3))
         await screen.sees("line 2")
         assert screen.text.count("connection lost") == 1

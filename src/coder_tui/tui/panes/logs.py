@@ -289,6 +289,7 @@ class LogsPane(Widget, can_focus=True):
             return
         self._found = Filter(self._query, log.buffer) if self._query.terms else None
         self._lines.attach(log.buffer, self._found)
+        self._changed()
         self.run_worker(self._search(), name="filter logs", group="filter:logs", exclusive=True)
 
     @on(FilterInput.Changed)

@@ -321,6 +321,8 @@ class LogLines(Widget):
 
     def _lines(self, number: int) -> list[Strip]:
         """One log line in rows of the full width."""
+        if number < self._buffer.first:
+            return [self._rule(f"{self._buffer.first:,} older lines dropped")]
         rows = self._painted.get(number)
         if rows is None:
             if len(self._painted) > _CACHED:
@@ -330,8 +332,6 @@ class LogLines(Widget):
 
     def _paint(self, number: int) -> list[Strip]:
         width = self.size.width
-        if number < self._buffer.first:
-            return [self._rule(f"{self._buffer.first:,} older lines dropped")]
         line = self._buffer.line(number, _SHOWN)
         if line.level == NOTE:
             return [self._rule(f"{_clock(line.at)} {ansi.plain(line.text)}")]
