@@ -151,7 +151,7 @@ def _certificates(part: Element) -> tuple[x509.Certificate, ...]:
         raise CmsError("the message has too many certificates")
     try:
         return tuple(x509.load_der_x509_certificate(item) for item in raw)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, UnsupportedAlgorithm, Warning):  # a warning where warnings are errors: a fault all the same
         raise CmsError("a certificate in the message cannot be read") from None
 
 
