@@ -60,7 +60,12 @@ class BitttyCore:
         self._terminal: Any = Terminal(self._board, MemoryScrollback(self._scrollback_lines * self.columns))
         self._terminal.attach()
         self._board.title.title = ""
-        self._board.modes.alternate_scroll_mode = True  # as most terminals, and the native core, start
+        # As most terminals, and the native core, start: the wheel sends arrows, combining characters combine.
+        self._board.modes.alternate_scroll_mode = True
+        self._board.modes.set_mode(2027, private=True)
+        # A program must not read the clipboard, nor have its own title typed at the shell.
+        self._board.registry["OSC_CLIPBOARD"] = lambda operation: None
+        self._board.title.reported = lambda label: ""
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
         self._fed = True

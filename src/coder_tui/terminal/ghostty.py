@@ -35,7 +35,7 @@ from coder_tui.terminal.core import (
 from coder_tui.text import one_line
 
 _CODEPOINT = 0x1FFFFF
-_TAG, _BACKGROUND_TAG, _STYLE, _WIDE, _TAIL, _LINK = 3, 2, 0xFFFF << 26, 3 << 42, 2 << 42, 1 << 45
+_TAG, _BACKGROUND_TAG, _STYLE, _WIDE, _HEAD, _TAIL, _LINK = 3, 2, 0xFFFF << 26, 3 << 42, 1 << 42, 2 << 42, 1 << 45
 _LOOK = _TAG | _STYLE | _WIDE | _LINK  # cells equal in these look the same
 _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
@@ -96,6 +96,7 @@ class GhosttyCore:
             self.set_colors(*self._colors)
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
+        self._seen = self._overlooked = False
 
     def _set(self, option: int, value: Any) -> None:
         self._lib.ghostty_terminal_set(self._terminal, option, value)
@@ -114,6 +115,10 @@ class GhosttyCore:
 
     def feed(self, data: bytes) -> None:
         """Interpret program output; releases the GIL meanwhile."""
+        if self._seen and data[:1] >= b"\x80":
+            # A combining mark joins the cell before it, and the library does not count that as a change.
+            self._overlooked = True
+        self._seen = False
         self._lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
 
     def resize(self, columns: int, rows: int) -> None:
@@ -135,6 +140,9 @@ class GhosttyCore:
     def take_dirty(self) -> Sequence[int]:
         """Read what changed into `row`."""
         lib, state = self._lib, self._state
+        if self._overlooked:
+            self._show_background()  # said again, it makes every row count as changed
+        self._seen, self._overlooked = True, False
         lib.ghostty_render_state_update(state, self._terminal)
         self._read_cursor()
         dirty = self._ffi.new("int *")
@@ -174,8 +182,7 @@ class GhosttyCore:
         cells = array("Q", raw)
         positions: Sequence[int] = range(columns)
         if packed & _repeat(_WIDE, columns):
-            positions = [x for x in positions if cells[x] & _WIDE != _TAIL]
-            cells = array("Q", [cells[x] for x in positions])
+            positions, cells = _whole(cells)
             packed = int.from_bytes(cells.tobytes(), "little")
         if packed & _repeat(_BACKGROUND_TAG, len(cells)):
             looks = array("Q", [cell if cell & _BACKGROUND_TAG else cell & _LOOK for cell in cells])
@@ -193,7 +200,7 @@ class GhosttyCore:
         for look, group in groupby(looks):
             end = start + sum(1 for _ in group)
             x = positions[start]
-            width = 2 if look & _WIDE == 1 << 42 else 1
+            width = 2 if look & _WIDE == _HEAD else 1
             style_id = look & _STYLE
             style = styles.get(style_id)
             if style is None:
@@ -241,7 +248,7 @@ class GhosttyCore:
         ffi = self._ffi
         ref = ffi.new("GhosttyGridRef *")
         ref.size = ffi.sizeof("GhosttyGridRef")
-        if self._lib.ghostty_terminal_grid_ref(self._terminal, (libvt.POINT_VIEWPORT, x, y, 0), ref):
+        if self._lib.ghostty_terminal_grid_ref(self._terminal, (libvt.POINT_VIEWPORT, 0, x, y, 0), ref):
             return ""
         buffer, length = ffi.new("uint8_t[]", 4096), ffi.new("size_t *")
         if self._lib.ghostty_grid_ref_hyperlink_uri(ref, buffer, len(buffer), length):
@@ -315,8 +322,12 @@ class GhosttyCore:
     def set_colors(self, foreground: RGB, background: RGB) -> None:
         """What OSC 10 and 11 queries answer."""
         self._colors = foreground, background
-        for option, color in ((libvt.OPT_FOREGROUND, foreground), (libvt.OPT_BACKGROUND, background)):
-            self._set(option, self._ffi.new("GhosttyColorRgb *", color))
+        self._set(libvt.OPT_FOREGROUND, self._ffi.new("GhosttyColorRgb *", foreground))
+        self._show_background()
+
+    def _show_background(self) -> None:
+        color = self._ffi.new("GhosttyColorRgb *", self._colors[1]) if self._colors else self._ffi.NULL
+        self._set(libvt.OPT_BACKGROUND, color)
 
     def _string(self, data: int) -> str:
         out = self._ffi.new("GhosttyString *")
@@ -344,6 +355,22 @@ def _free(lib: Any, terminal: Any, state: Any, iterator: Any, cells: Any) -> Non
         lib.ghostty_render_state_row_iterator_free(iterator)
         lib.ghostty_render_state_free(state)
         lib.ghostty_terminal_free(terminal)
+
+
+def _whole(cells: array[int]) -> tuple[list[int], array[int]]:
+    """The cells without the second halves of wide characters, and their columns. Halves left alone count as narrow."""
+    columns = len(cells)
+    positions: list[int] = []
+    whole = array("Q")
+    for x, cell in enumerate(cells):
+        kind = cell & _WIDE
+        if kind == _TAIL and x and cells[x - 1] & _WIDE == _HEAD:
+            continue
+        if kind and not (kind == _HEAD and x + 1 < columns and cells[x + 1] & _WIDE == _TAIL):
+            cell &= ~_WIDE
+        positions.append(x)
+        whole.append(cell)
+    return positions, whole
 
 
 def _text(packed: int, columns: int) -> str:

@@ -34,7 +34,7 @@ typedef struct {
 } GhosttyRenderStateCursor;
 
 /* Tagged unions go by value; libffi cannot pass a union, a struct of the same layout passes alike. */
-typedef struct { int tag; uint16_t x; uint32_t y; uint64_t padding; } point_t;
+typedef struct { int tag, hole; uint16_t x; uint32_t y; uint64_t padding; } point_t;
 typedef struct { int tag; intptr_t value; uint64_t padding; } scroll_t;
 
 typedef void (*write_fn)(void *terminal, void *userdata, const uint8_t *data, size_t len);

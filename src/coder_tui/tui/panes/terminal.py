@@ -46,6 +46,7 @@ class TerminalPane(Widget, can_focus=True):
         layer: notice; dock: bottom; height: auto; padding: 0 1; background: $panel; color: $foreground;
     }
     TerminalPane > #terminal-notice.-alarm { color: $warning; }
+    TerminalPane > #terminal-notice.-alone { height: 100%; content-align: center middle; background: transparent; }
     """
 
     class Left(Message):
@@ -142,7 +143,7 @@ class TerminalPane(Widget, can_focus=True):
         notice = self._notice_text(session)
         size = f"{session.core.columns}x{session.core.rows}" if session else ""
         told = (title, notice, size, self.state)
-        if told == self._told or not self.is_mounted:
+        if told == self._told:
             return
         self._told = told
         self.border_title = Content(title)
@@ -151,6 +152,7 @@ class TerminalPane(Widget, can_focus=True):
         self._notice.update(Text(notice))
         state = session.state if session else None
         self._notice.set_class(state is State.LOST, "-alarm")
+        self._notice.set_class(session is None, "-alone")
         self._screen.set_class(state in (State.LOST, State.ENDED), "-stale")
         self._screen.active = self.has_focus and state is State.OPEN
         if self._countdown is not None:
