@@ -7,18 +7,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from textual import events
+from textual import events, on
 from textual.app import App
 from textual.screen import Screen
 from textual.theme import Theme
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import Source
-from coder_tui.fleet.snapshot import Snapshot
 from coder_tui.tui import themes
 from coder_tui.tui.actions import BY_ID
 from coder_tui.tui.notify import Notifier
 from coder_tui.tui.screens.cockpit import CockpitScreen
+
+_PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
 
 def _utc_now() -> datetime:
@@ -54,7 +55,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         self.source = source
         self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
         self.cockpit = CockpitScreen(source, clock, self._notifier, note=title_note, read_only=read_only)
-        self._unsubscribe: Callable[[], None] | None = None
+        self._titled = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, also before a theme of ours is chosen."""
@@ -65,18 +66,17 @@ class CockpitApp(App[None], inherit_bindings=False):
         return self.cockpit
 
     def on_mount(self) -> None:
-        """Paint first; only then ask the network."""
+        """Say what was wrong with themes; the screen asks for the source once it is painted."""
         self.theme_changed_signal.subscribe(self, self._theme_changed)
-        self._unsubscribe = self.source.subscribe(self._changed)
-        self.call_after_refresh(self.start_source)
         for error in self._theme_errors:
             self.notify(str(error), severity="warning", markup=False, timeout=10)
 
     def on_unmount(self) -> None:
-        """Hear no more."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
+        """Put the terminal's own title back (XTWINOPS 23)."""
+        if self._titled and self._driver is not None:
+            self._driver.write(_POP_TITLE)
 
+    @on(CockpitScreen.RefreshAsked)
     def start_source(self) -> None:
         """Run the source as an owned worker, unless it runs."""
         if not any(worker.group == "stream:source" and worker.is_running for worker in self.workers):
@@ -92,14 +92,13 @@ class CockpitApp(App[None], inherit_bindings=False):
             self.log.error(repr(error))
             self.cockpit.source_failed(f"The feed broke: {type(error).__name__}: {error}")
 
-    def _changed(self, snapshot: Snapshot) -> None:
-        self.cockpit.show_snapshot(snapshot)
-
     def _theme_changed(self, theme: Theme) -> None:
-        self.cockpit.dress(self.theme_variables)
+        if self.cockpit.is_mounted:
+            self.cockpit.dress(self.theme_variables)
 
-    def action_theme(self) -> None:
-        """The next theme."""
+    @on(CockpitScreen.ThemeAsked)
+    def next_theme(self) -> None:
+        """Paint in the next theme."""
         names = list(self.themes)
         self.theme = names[(names.index(self.theme) + 1) % len(names)]
 
@@ -113,6 +112,7 @@ class CockpitApp(App[None], inherit_bindings=False):
             self.notify(f"{why}.", markup=False, timeout=3)
 
     def _set_terminal_title(self, title: str) -> None:
-        """OSC 2 (xterm), to the outer terminal; the title it had is put back on leaving (XTWINOPS 22, 23)."""
+        """To the outer terminal (OSC 2); the title it had is remembered there first (XTWINOPS 22)."""
         if self._driver is not None and not self.is_headless:
-            self._driver.write(f"\x1b]2;{title}\x07")
+            self._driver.write(("" if self._titled else _PUSH_TITLE) + f"\x1b]2;{title}\x07")
+            self._titled = True

@@ -9,6 +9,7 @@ import uuid
 import webbrowser
 from collections.abc import Callable
 
+from textual.message import Message
 from textual.screen import Screen
 
 from coder_tui.errors import CoderTuiError
@@ -59,6 +60,12 @@ class Commands(Screen[None]):
     source: Source
     snapshot: Snapshot
     read_only: bool
+
+    class RefreshAsked(Message):
+        """Read everything again; the application starts a source that stopped."""
+
+    class ThemeAsked(Message):
+        """The next theme."""
 
     # The screen knows these.
     def row(self) -> Row | None:
@@ -145,7 +152,12 @@ class Commands(Screen[None]):
     def action_refresh(self) -> None:
         """Read everything again."""
         self.source.refresh()
+        self.post_message(self.RefreshAsked())
         self.tell("Reading everything again.")
+
+    def action_theme(self) -> None:
+        """Paint in the next theme."""
+        self.post_message(self.ThemeAsked())
 
     # --- outside ---
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.fuzzy import FuzzySearch
+from textual.markup import escape
 
 from coder_tui.text import one_line
 from coder_tui.tui.actions import ACTIONS
@@ -17,92 +20,74 @@ if TYPE_CHECKING:
     from coder_tui.tui.app import CockpitApp
     from coder_tui.tui.screens.cockpit import CockpitScreen
 
-_AGENTS = 2000  # more rows than that are found by the filter, not by scrolling a palette
+_AGENTS = 2000  # beyond that the filter finds them, not a palette
+_SLICE = 100  # commands matched before the loop gets its turn
 
 
 class Command(NamedTuple):
-    """What one line of the palette says and does."""
+    """One line of the palette: what it says, what that means, what it runs."""
 
     text: str
     help: str
     run: Callable[[], object]
+    listed: bool = True  # shown before anything is typed
 
 
-class _Commands(Provider):
-    """Fuzzy search over a list made once, when the palette opens."""
-
-    discovered = True  # listed before anything is typed
+class CockpitCommands(Provider):
+    """Fuzzy search over a list that is made once, when the palette opens. Text of strangers is never markup here."""
 
     async def startup(self) -> None:
         """Make the list."""
-        self._commands = list(self.commands())
-
-    def commands(self) -> Iterator[Command]:
-        """The list."""
-        raise NotImplementedError
-
-    @property
-    def cockpit(self) -> CockpitScreen:
-        """The screen under the palette."""
-        return cast("CockpitScreen", self.screen)
+        cockpit, app = cast("CockpitScreen", self.screen), cast("CockpitApp", self.app)
+        self._commands = [*_actions(cockpit), *_themes(app), *_agents(cockpit)]
+        self._fuzzy = FuzzySearch()
 
     async def discover(self) -> Hits:
-        """Everything, in the table's order."""
-        if self.discovered:
-            for command in self._commands:
-                yield DiscoveryHit(Content(command.text), command.run, text=command.text, help=command.help)
+        """Actions and themes, in the table's order."""
+        for command in self._commands:
+            if command.listed:
+                yield DiscoveryHit(
+                    cast("str", Content(command.text)), command.run, text=command.text, help=escape(command.help)
+                )
 
     async def search(self, query: str) -> Hits:
         """What matches, best first."""
-        matcher = self.matcher(query)
-        for command in self._commands:
-            score = matcher.match(command.text)
+        for index, command in enumerate(self._commands):
+            if index % _SLICE == _SLICE - 1:
+                await asyncio.sleep(0)
+            score, offsets = self._fuzzy.match(query, command.text)
             if score > 0:
-                # A Content, not a string: names of strangers are no markup.
-                shown = matcher.highlight(command.text)
-                yield Hit(score, shown, command.run, text=command.text, help=command.help)
+                shown = Content(command.text)  # Textual's own highlighter would read it as markup
+                if self.match_style is not None:
+                    for offset in offsets:
+                        shown = shown.stylize(self.match_style, offset, offset + 1)
+                yield Hit(score, shown, command.run, text=command.text, help=escape(command.help))
 
 
-class ActionCommands(_Commands):
-    """The action table; what can do nothing now says why, and does nothing."""
-
-    def commands(self) -> Iterator[Command]:
-        """One per action that works everywhere."""
-        for action in ACTIONS:
-            if action.scope == "app":
-                reason = self.cockpit.reason(action)
-                text = f"{action.label.capitalize()}  {action.key_text}"
-                run = partial(self.cockpit.run_action, action.name)
-                yield Command(text, f"{action.help} ({reason})" if reason else action.help, run)
+def _actions(cockpit: CockpitScreen) -> Iterator[Command]:
+    """One per action that works everywhere; what can do nothing now says why, and does nothing."""
+    for action in ACTIONS:
+        if action.scope == "app":
+            reason = cockpit.reason(action)
+            text = f"{action.label.capitalize()}  {action.key_text}"
+            run = partial(cockpit.run_action, action.name)
+            yield Command(text, f"Not now: {reason[:1].lower()}{reason[1:]}" if reason else action.help, run)
 
 
-class ThemeCommands(_Commands):
-    """Themes."""
-
-    def commands(self) -> Iterator[Command]:
-        """One per theme."""
-        app = cast("CockpitApp", self.app)
-        for name in app.themes:
-            short = name.removeprefix("coder-")
-            yield Command(f"Theme: {short}", f"Paint everything in {short}", partial(setattr, app, "theme", name))
+def _themes(app: CockpitApp) -> Iterator[Command]:
+    for name in app.themes:
+        short = name.removeprefix("coder-")
+        yield Command(f"Theme: {short}", f"Paint everything in {short}", partial(setattr, app, "theme", name))
 
 
-class AgentCommands(_Commands):
-    """Jump to an agent."""
-
-    discovered = False
-
-    def commands(self) -> Iterator[Command]:
-        """One per row."""
-        for row in self.cockpit.snapshot.rows[:_AGENTS]:
-            path = one_line(" ".join(path_of(row)))
-            look = of_row(row)
-            said = one_line(row.status.message) if row.status else ""
-            yield Command(f"Go to {path}", f"{look.word}  {said}".rstrip(), partial(self.cockpit.jump, row.key))
+def _agents(cockpit: CockpitScreen) -> Iterator[Command]:
+    for row in cockpit.snapshot.rows[:_AGENTS]:
+        path = one_line(" ".join(path_of(row)))
+        said = one_line(row.status.message) if row.status else ""
+        run = partial(cockpit.jump, row.key)
+        yield Command(f"Go to {path}", f"{of_row(row).word}  {said}".rstrip(), run, listed=False)
 
 
 def palette() -> CommandPalette:
     """A palette, ready to be pushed."""
-    return CommandPalette(
-        providers=[ActionCommands, ThemeCommands, AgentCommands], placeholder="Command, theme or agent", id="palette"
-    )
+    return CommandPalette(providers=[CockpitCommands], placeholder="Command, theme or agent", id="palette")

@@ -91,6 +91,12 @@ class CockpitScreen(Navigation):
         """Paint what is known, without waiting for anything."""
         self.dress(self.app.theme_variables)
         self.show_snapshot(self.source.snapshot)
+        self._unsubscribe = self.source.subscribe(self.show_snapshot)
+        self.call_after_refresh(self.post_message, self.RefreshAsked())
+
+    def on_unmount(self) -> None:
+        """Hear no more."""
+        self._unsubscribe()
 
     def dress(self, variables: Mapping[str, str]) -> None:
         """Give every part that paints its own lines the theme's voices."""
