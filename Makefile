@@ -63,7 +63,7 @@ bench: $(VENV)/.dev ## every figure, one line of JSON each
 	@for script in benchmarks/*.py; do case $$script in */_*) ;; *) $(BIN)/python $$script || exit 1;; esac; done
 
 screenshots: $(VENV)/.dev ## render the real app to screenshots/
-	@$(BIN)/python -m tests.screenshots
+	@$(BIN)/python screenshots/render.py
 
 build: $(VENV)/.dev ## wheel and sdist into dist/
 	@$(BIN)/python -m build --quiet

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from coder_tui.terminal.core import create_core
+from coder_tui.terminal.core import create_core, screen_text
 
 PATIENCE = 20.0
 """Longest wait for anything to appear, in seconds. A bound, never a pause."""
@@ -50,7 +50,9 @@ class Term:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
             try:
@@ -86,7 +88,7 @@ class Term:
     def screen(self) -> str:
         """What is on the screen now, as lines of text."""
         with self._changed:
-            return self._core.text()
+            return screen_text(self._core)
 
     @property
     def raw(self) -> bytes:
@@ -110,7 +112,7 @@ class Term:
         deadline = time.monotonic() + patience
         with self._changed:
             while True:
-                text = self._core.text()
+                text = screen_text(self._core)
                 if holds(text):
                     return text
                 left = deadline - time.monotonic()
