@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -130,8 +130,30 @@ class FakeTime:
         await asyncio.sleep(0)
 
 
-async def until(condition: Callable[[], object], wait: Callable[[], Awaitable[object]], limit: float = 10.0) -> None:
-    """Await `wait` again and again until `condition` holds; fails after `limit` seconds."""
+class ManualTime(FakeTime):
+    """A clock that moves only by `advance`: sleepers wake when their time has come."""
+
+    def __init__(self, random: float = 0.5) -> None:
+        super().__init__(random)
+        self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._sleepers.append((self.seconds + seconds, future))
+        await future
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+        due = [future for at, future in self._sleepers if at <= self.seconds]
+        self._sleepers = [(at, future) for at, future in self._sleepers if at > self.seconds]
+        for future in due:
+            if not future.done():
+                future.set_result(None)
+
+
+async def until(condition: Callable[[], object], limit: float = 10.0) -> None:
+    """Give the loop turns until `condition` holds; fails after `limit` seconds."""
     async with asyncio.timeout(limit):
         while not condition():
-            await wait()
+            await asyncio.sleep(0.001)

@@ -7,6 +7,7 @@ refresh is the backstop for what no watch tells (new workspaces, agents whose st
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -36,7 +37,7 @@ REFRESH = 45.0
 """Seconds between two reads of the whole list, give or take a third."""
 _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
-_GAP = 5.0  # seconds between two reads that nobody asked for: one flaky stream must not make us hammer the list
+_GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
 _WATCH_AGAIN = 30.0  # seconds before a watch that was refused is asked for again
 _QUERY = "owner:me"
 _MINE = frozenset({"pending", "starting", "running", "stopping", "canceling", "deleting"})
@@ -79,6 +80,7 @@ class DeploymentFeed:
         self._told: dict[str, float] = {}  # when a stream last told of a workspace, monotonic seconds
         self._listed = False  # the last read of the list worked
         self._backoff = Backoff(clock)
+        self._reread_at = -math.inf  # monotonic seconds: when a lost stream last made us read the list
         self._wake = asyncio.Event()  # read the list soon
         self._now = asyncio.Event()  # read the list now: a person asked
 
@@ -206,9 +208,11 @@ class DeploymentFeed:
         if self.deployment.is_hub:
             interval = min(REFRESH, max(_HUB_REFRESH, (ended - began) / _HUB_SHARE))
         await sleep_or(self._wake, interval * (2 + 2 * self._clock.random()) / 3, self._clock)
-        too_soon = ended + _GAP - self._clock.monotonic()
-        if too_soon > 0 and not self._now.is_set():
-            await sleep_or(self._now, too_soon, self._clock)
+        if self._wake.is_set() and not self._now.is_set():
+            too_soon = self._reread_at + _GAP - self._clock.monotonic()
+            if too_soon > 0:
+                await sleep_or(self._now, too_soon, self._clock)
+            self._reread_at = self._clock.monotonic()
 
     async def _read(self, rest: RestClient, began: float) -> None:
         """Read who we are (once) and the whole list, and tell it. `began` is when, in monotonic seconds."""

@@ -36,6 +36,8 @@ CREATE INDEX ack_step ON ack (step);
 CREATE TABLE fleet (deployment TEXT PRIMARY KEY, url TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL);
 """
 
+_MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html
+
 _T = TypeVar("_T")
 
 
@@ -167,9 +169,12 @@ class Memory:
         if self._db is None:
             ensure_private(self.path.parent)
             try:
-                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+                with os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600), "rb") as file:
+                    head = file.read(len(_MAGIC))
             except OSError as error:
                 raise StorageError(f"cannot use {self.path}", why=error.strerror or str(error)) from None
+            if head not in {b"", _MAGIC}:
+                raise _NotADatabaseError("file is not a database")  # SQLite would overwrite a very short one
             db = _connect(self.path)
             try:
                 self._migrate(db)
@@ -211,11 +216,12 @@ class Memory:
         aside = self.path.with_name(name)
         for suffix in ("", "-wal", "-shm"):
             source = self.path.with_name(self.path.name + suffix)
-            with contextlib.suppress(FileNotFoundError):
-                try:
-                    source.rename(aside.with_name(aside.name + suffix))
-                except OSError as error:
-                    raise StorageError(f"cannot move the corrupt {source} aside", why=error.strerror or "") from None
+            try:
+                source.rename(aside.with_name(aside.name + suffix))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StorageError(f"cannot move the corrupt {source} aside", why=error.strerror or "") from None
         self._warn(
             f"{self.path} was corrupt: it was moved to {aside.name} beside it, and acknowledgements in it are gone"
         )
@@ -237,6 +243,10 @@ def _connect(path: Path) -> sqlite3.Connection:
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+class _NotADatabaseError(sqlite3.DatabaseError):
+    sqlite_errorcode = sqlite3.SQLITE_NOTADB
 
 
 def _corrupt(error: sqlite3.Error) -> bool:
