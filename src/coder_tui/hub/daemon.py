@@ -42,12 +42,12 @@ class HubAddress:
     pid: int
 
 
-def read_address(text: str) -> HubAddress | None:
-    """The address in `text` (the hub's own JSON), or None when it is not one."""
+def read_address(text: str, pid: int = 0) -> HubAddress | None:
+    """The address in `text` (the hub's own JSON, with or without its `pid`), or None when it is not one."""
     try:
         found = json.loads(text)
-        address = HubAddress(str(found["url"]), Path(found["token_file"]), int(found["pid"]))
-    except (ValueError, KeyError, TypeError):
+        address = HubAddress(str(found["url"]), Path(found["token_file"]), int(found.get("pid", pid)))
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
     return address if address.pid > 0 else None
 
@@ -108,7 +108,7 @@ def _launch(data_dir: Path, timeout: float) -> HubAddress | None:
         )
     finally:
         os.close(log)
-    if address := read_address(first_line(process, timeout)):
+    if address := read_address(first_line(process, timeout), process.pid):
         _children.append(process)
         return address
     try:
@@ -159,32 +159,18 @@ def first_line(process: subprocess.Popen[bytes], timeout: float) -> str:
     return data.partition(b"\n")[0].decode("utf-8", "replace")
 
 
-def hold_lock(data_dir: Path) -> int:
-    """Take the lock of `data_dir` for the life of this process; the file descriptor that holds it.
-
-    The kernel gives it back at any end of the process, kill -9 included. Raises HubError when another hub has it.
-    """
-    descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise HubError(
-            f"another hub serves {data_dir}",
-            why="it holds the lock",
-            fix="use that one, or stop it with `coder-tui hub stop`",
-        ) from None
-    return descriptor
-
-
 def locked(data_dir: Path) -> bool:
-    """Whether a hub of `data_dir` lives, answering or not."""
+    """Whether a hub of `data_dir` lives, answering or not: it holds a lock that the kernel frees at its end."""
     try:
-        os.close(hold_lock(data_dir))
-    except HubError:
-        return True
+        descriptor = os.open(data_dir / LOCK_FILE, os.O_RDWR)
     except OSError:
         return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
     return False
 
 

@@ -1,1 +1,1 @@
-"""One file per family of routes."""
+"""The routes of the API, one file per family. Each offers `routes(hub)`."""

@@ -1,0 +1,357 @@
+"""Builds: real provisioning jobs on one machine. pending, running, then succeeded or failed, with a log.
+
+A start build gives the workspace a new agent and runs its command; a stop build ends its programs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import re
+import shlex
+import sqlite3
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from coder_tui.hub.agents import LiveAgent, app_id
+from coder_tui.hub.clock import to_time
+from coder_tui.hub.events import agent_logs_topic, build_logs_topic
+from coder_tui.hub.logs import add_source, hub_source_id
+from coder_tui.hub.problems import Refused, not_found
+from coder_tui.hub.process import child_environment, login_shell
+from coder_tui.hub.template import Parameters
+from coder_tui.hub.views import load_builds
+from coder_tui.wire.agents import LifecycleState
+from coder_tui.wire.logs import LogLevel
+from coder_tui.wire.workspaces import JobStatus, Transition, WorkspaceBuild, WorkspaceBuildParameter
+
+if TYPE_CHECKING:
+    from coder_tui.hub.core import Hub
+
+log = logging.getLogger(__name__)
+
+_ACTIVE = (JobStatus.PENDING.value, JobStatus.RUNNING.value)
+_STAGES = {Transition.START: "Starting workspace", Transition.STOP: "Stopping workspace"}
+_DAY = 86_400.0
+_PLAIN_WORD = re.compile(r"[A-Za-z0-9/._+@%][A-Za-z0-9/._+@%-]*")
+
+
+class BuildError(Exception):
+    """Why a build failed, in one sentence for its `job.error`."""
+
+
+class Builds:
+    """Creates builds and carries them out; also stops workspaces whose deadline has passed."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._deadlines = asyncio.Event()
+        self._autostop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to watch deadlines."""
+        self._autostop = asyncio.create_task(self._watch_deadlines(), name="autostop")
+
+    async def stop(self) -> None:
+        """Leave unfinished builds: the next start calls them failed."""
+        tasks = [*self._tasks, *([self._autostop] if self._autostop else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def create_workspace(self, name: str, parameters: Parameters, ttl_ms: int | None) -> str:
+        """A new workspace and its first start build; its id. Raises Refused (409) if the name is taken."""
+        hub, now, workspace_id = self._hub, self._hub.clock(), str(uuid.uuid4())
+
+        def work(db: sqlite3.Connection) -> WorkspaceBuild:
+            if db.execute("SELECT 1 FROM workspaces WHERE name = ? AND NOT deleted", (name,)).fetchone():
+                raise Refused(
+                    409,
+                    f'Workspace "{name}" already exists.',
+                    fields={"name": "This value is already in use and should be unique."},
+                )
+            db.execute(
+                "INSERT INTO workspaces (id, name, created_at, updated_at, last_used_at, ttl_ms)"
+                " VALUES (?1, ?2, ?3, ?3, ?3, ?4)",
+                (workspace_id, name, now, ttl_ms),
+            )
+            build_id = _insert_build(db, now, workspace_id, parameters, transition=Transition.START, reason="initiator")
+            return load_builds(db, hub.site, build_id=build_id)[0]
+
+        build = await hub.storage.write(work)
+        hub.changed(workspace_id)
+        self._carry_out(build, parameters)
+        return workspace_id
+
+    async def create(
+        self, workspace_id: str, transition: str, reason: str, values: Sequence[WorkspaceBuildParameter] = ()
+    ) -> WorkspaceBuild:
+        """A new build, still pending. Raises Refused: 404, 409 while one is active or when deleted, 400 bad values."""
+        hub, now = self._hub, self._hub.clock()
+
+        def work(db: sqlite3.Connection) -> tuple[WorkspaceBuild, Parameters]:
+            latest = db.execute(
+                "SELECT b.parameters, b.job_status, w.deleted FROM builds b JOIN workspaces w ON w.id = b.workspace_id"
+                " WHERE w.id = ? ORDER BY b.number DESC LIMIT 1",
+                (workspace_id,),
+            ).fetchone()
+            if latest is None:
+                raise not_found()
+            if latest["deleted"]:
+                raise Refused(409, "Workspace is deleted.")
+            if latest["job_status"] in _ACTIVE:
+                raise Refused(409, "A workspace build is already active.")
+            parameters = Parameters.load(latest["parameters"]).with_values(values)
+            build_id = _insert_build(db, now, workspace_id, parameters, transition=transition, reason=reason)
+            return load_builds(db, hub.site, build_id=build_id)[0], parameters
+
+        build, parameters = await hub.storage.write(work)
+        hub.changed(workspace_id)
+        self._carry_out(build, parameters)
+        return build
+
+    def deadline_changed(self) -> None:
+        """Look again which workspace has to stop next."""
+        self._deadlines.set()
+
+    def _carry_out(self, build: WorkspaceBuild, parameters: Parameters) -> None:
+        task = asyncio.create_task(self._run(build, parameters), name=f"build:{build.id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, build: WorkspaceBuild, parameters: Parameters) -> None:
+        stage = _STAGES.get(Transition(build.transition), "Deleting workspace")
+        try:
+            await self._advance(build, JobStatus.RUNNING, "Setting up", f"build {build.build_number}: {stage}")
+            await self._end_agents(build.workspace_id)
+            if build.transition == Transition.START:
+                await self._begin_agent(build, parameters, stage)
+            await self._advance(build, JobStatus.SUCCEEDED, "Cleaning up", "done")
+        except BuildError as error:
+            await self._advance(build, JobStatus.FAILED, stage, str(error), error=str(error))
+        except Exception as error:
+            log.exception("build %s failed", build.id)
+            await self._advance(build, JobStatus.FAILED, stage, "internal error", error=f"internal error: {error}")
+        self.deadline_changed()
+
+    async def _advance(self, build: WorkspaceBuild, status: JobStatus, stage: str, text: str, error: str = "") -> None:
+        """One transition of the job, with its line in the log, committed and published."""
+        hub, now = self._hub, self._hub.clock()
+        finished = status is not JobStatus.RUNNING
+
+        def work(db: sqlite3.Connection) -> None:
+            _say(db, now, build.id, stage, text, level=LogLevel.ERROR if error else LogLevel.INFO)
+            db.execute(
+                "UPDATE builds SET job_status = ?1, job_error = ?2, updated_at = ?3,"
+                " started_at = coalesce(started_at, ?3), completed_at = CASE WHEN ?4 THEN ?3 END WHERE id = ?5",
+                (status, error, now, finished, build.id),
+            )
+            if status is not JobStatus.SUCCEEDED:
+                return
+            db.execute("UPDATE workspaces SET updated_at = ? WHERE id = ?", (now, build.workspace_id))
+            if build.transition == Transition.DELETE:
+                db.execute("UPDATE workspaces SET deleted = 1 WHERE id = ?", (build.workspace_id,))
+            if build.transition == Transition.START:
+                db.execute(
+                    "UPDATE builds SET deadline = (SELECT ? + ttl_ms * 1000 FROM workspaces WHERE id = ?) WHERE id = ?",
+                    (now, build.workspace_id, build.id),
+                )
+
+        await hub.storage.write(work)
+        hub.changed(build.workspace_id)
+        topic = build_logs_topic(build.id)
+        if finished:
+            hub.topics.end(topic)
+        else:
+            hub.topics.publish(topic)
+
+    async def _end_agents(self, workspace_id: str) -> None:
+        """End the programs of the build before: shutting down, then off and out of touch."""
+        hub = self._hub
+        for agent in hub.agents.of_workspace(workspace_id):
+            await self._lifecycle(agent, LifecycleState.SHUTTING_DOWN)
+            await hub.sessions.end_agent(agent.id)
+            await self._lifecycle(agent, LifecycleState.OFF)
+            hub.agents.remove(agent.id)
+            hub.topics.end(agent_logs_topic(agent.id))
+
+    async def _lifecycle(self, agent: LiveAgent, state: LifecycleState) -> None:
+        now, lost = self._hub.clock(), state is LifecycleState.OFF
+        await self._hub.storage.write(
+            lambda db: db.execute(
+                "UPDATE agents SET lifecycle = ?1, updated_at = ?2,"
+                " disconnected_at = CASE WHEN ?3 THEN coalesce(disconnected_at, ?2) ELSE disconnected_at END"
+                " WHERE id = ?4",
+                (state, now, lost, agent.id),
+            )
+        )
+        self._hub.changed(agent.workspace_id)
+
+    async def _begin_agent(self, build: WorkspaceBuild, parameters: Parameters, stage: str) -> None:
+        hub = self._hub
+        directory = parameters.expanded_directory
+        if not os.path.isdir(directory):
+            raise BuildError(f"no such directory: {directory}")
+        if not os.access(directory, os.R_OK | os.X_OK):
+            raise BuildError(f"the directory may not be entered: {directory}")
+        if parameters.command:
+            await _check_command(parameters, directory)
+        agent = LiveAgent(
+            id=str(uuid.uuid4()),
+            token=str(uuid.uuid4()),
+            workspace_id=build.workspace_id,
+            workspace_name=build.workspace_name,
+            name=parameters.agent,
+            directory=directory,
+            env=parameters.env,
+            apps={parameters.app: app_id(build.workspace_id, parameters.agent, parameters.app)},
+            slug=parameters.app,
+            command=parameters.command,
+            connected=False,
+        )
+        await hub.storage.write(lambda db: _insert_agent(db, agent, build.id, parameters, hub.clock()))
+        # its program may report before we have told anybody that it runs
+        hub.agents.add(agent)
+        if agent.command:
+            try:
+                await self._run_command(agent)
+            except OSError as error:
+                hub.agents.remove(agent.id)
+                raise BuildError(f"cannot start the command: {error.strerror or error}") from None
+
+        def ready(db: sqlite3.Connection) -> None:
+            now = hub.clock()
+            db.execute(
+                "UPDATE agents SET lifecycle = ?1, first_connected_at = ?2, started_at = ?2, ready_at = ?2,"
+                " updated_at = ?2 WHERE id = ?3",
+                (LifecycleState.READY, now, agent.id),
+            )
+            what = f"running: {agent.command}" if agent.command else "ready for terminals and reports"
+            _say(db, now, build.id, stage, f"agent {agent.name} in {directory}, {what}")
+
+        await hub.storage.write(ready)
+        hub.agents.connect(agent.id)
+
+    async def _run_command(self, agent: LiveAgent) -> None:
+        hub, began = self._hub, self._hub.clock()
+
+        async def ended(code: int) -> None:
+            lasted = timedelta(seconds=(hub.clock() - began) // 1_000_000)
+            text = f"{agent.slug}: process exited with code {code} after {lasted}"
+            await hub.say(agent.id, agent.workspace_id, text, LogLevel.ERROR if code else LogLevel.INFO)
+            hub.changed(agent.workspace_id)
+
+        program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username)
+        await hub.sessions.start_managed(agent.id, agent.app_id, program, ended)
+
+    async def _watch_deadlines(self) -> None:
+        hub = self._hub
+        while True:
+            self._deadlines.clear()
+            rows = await hub.storage.read(
+                lambda db: db.execute(
+                    "SELECT b.workspace_id, b.deadline FROM builds b JOIN workspaces w ON w.id = b.workspace_id"
+                    " WHERE NOT w.deleted AND b.deadline IS NOT NULL AND b.transition = 'start'"
+                    " AND b.number = (SELECT max(number) FROM builds WHERE workspace_id = w.id)"
+                    " AND b.job_status NOT IN ('pending', 'running') ORDER BY b.deadline"
+                ).fetchall()
+            )
+            wait = _DAY
+            for row in rows:
+                left = (row["deadline"] - hub.clock()) / 1_000_000
+                if left > 0:
+                    wait = min(wait, left)
+                    break
+                try:
+                    await self.create(row["workspace_id"], Transition.STOP, "autostop")
+                except Refused:
+                    pass  # somebody was faster
+            try:
+                async with asyncio.timeout(wait if rows else None):
+                    await self._deadlines.wait()
+            except TimeoutError:
+                pass
+
+
+def _insert_build(
+    db: sqlite3.Connection, now: int, workspace_id: str, parameters: Parameters, *, transition: str, reason: str
+) -> str:
+    build_id = str(uuid.uuid4())
+    db.execute(
+        "INSERT INTO builds (id, workspace_id, number, transition, reason, created_at, updated_at, parameters,"
+        " job_id, job_status) VALUES (?1, ?2, (SELECT coalesce(max(number), 0) + 1 FROM builds"
+        " WHERE workspace_id = ?2), ?3, ?4, ?5, ?5, ?6, ?7, 'pending')",
+        (build_id, workspace_id, transition, reason, now, parameters.dump(), str(uuid.uuid4())),
+    )
+    return build_id
+
+
+def deadline_text(deadline: int) -> str:
+    """A deadline for people."""
+    return to_time(deadline).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _say(db: sqlite3.Connection, now: int, build_id: str, stage: str, text: str, *, level: str = LogLevel.INFO) -> None:
+    db.execute(
+        "INSERT INTO build_logs (build_id, created_at, source, level, stage, output)"
+        " VALUES (?, ?, 'provisioner_daemon', ?, ?, ?)",
+        (build_id, now, level, stage, text),
+    )
+
+
+def _insert_agent(db: sqlite3.Connection, agent: LiveAgent, build_id: str, parameters: Parameters, now: int) -> None:
+    db.execute(
+        "INSERT INTO agents (id, build_id, workspace_id, resource_id, name, token, directory, environment, lifecycle,"
+        " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+        (
+            agent.id,
+            build_id,
+            agent.workspace_id,
+            str(uuid.uuid4()),
+            agent.name,
+            agent.token,
+            agent.directory,
+            json.dumps(dict(agent.env)),
+            LifecycleState.STARTING,
+            now,
+        ),
+    )
+    db.execute(
+        "INSERT INTO apps (agent_id, slug, id, display_name, command) VALUES (?, ?, ?, ?, ?)",
+        (agent.id, agent.slug, agent.app_id, parameters.app_name, agent.command),
+    )
+    add_source(db, now, agent.id, hub_source_id(agent.id), "coder-tui")
+
+
+async def _check_command(parameters: Parameters, directory: str) -> None:
+    """Ask the shell whether it knows the first word, where that can be told. Raises BuildError."""
+    try:
+        words = shlex.split(parameters.command)
+    except ValueError as error:
+        raise BuildError(f"the command is not a shell command: {error}") from None
+    word = next((word for word in words if "=" not in word), "")
+    if word not in parameters.command.split() or not _PLAIN_WORD.fullmatch(word):
+        return  # quoting, expansion or grammar: only running it will tell
+    if "/" in word:
+        path = os.path.join(directory, word)
+        if not os.path.exists(path):
+            raise BuildError(f"cannot start the command: no such file: {word}")
+        if os.path.isdir(path) or not os.access(path, os.X_OK):
+            raise BuildError(f"cannot start the command: not executable: {word}")
+        return
+    process = await asyncio.create_subprocess_exec(
+        login_shell(),
+        *("-c", f"command -v {word}"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=directory,
+        env=child_environment(parameters.env),
+    )
+    if await process.wait() != 0:
+        raise BuildError(f"cannot start the command: {word} not found")

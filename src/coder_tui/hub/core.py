@@ -1,0 +1,111 @@
+"""The hub itself: what is open, who is live, and how a change becomes known. No HTTP here."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from pathlib import Path
+
+from coder_tui.hub.agents import Agents, load_live
+from coder_tui.hub.builds import Builds
+from coder_tui.hub.clock import Clock, rising_clock, to_time
+from coder_tui.hub.events import Topics, agent_logs_topic, workspace_topic
+from coder_tui.hub.identity import Site, local_user, user_token
+from coder_tui.hub.logs import Line, Tails, append, hub_source_id
+from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
+from coder_tui.hub.snapshots import Snapshots
+from coder_tui.hub.storage import Storage
+from coder_tui.wire.logs import LogLevel
+
+DATABASE, TOKEN_FILE = "hub.db", "hub.token"
+
+
+class Hub:
+    """Everything the routes need. Make it with `Hub.open`, end it with `stop`; one event loop."""
+
+    def __init__(self, storage: Storage, site: Site, token: str, *, url: str, clock: Clock, sessions: Sessions) -> None:
+        self.storage, self.site, self.token, self.url, self.clock = storage, site, token, url, clock
+        self.sessions = sessions
+        self.agents = Agents()
+        self.topics = Topics()
+        self.tails = Tails(storage)
+        self.snapshots = Snapshots(storage, site)
+        self.builds = Builds(self)
+
+    @classmethod
+    async def open(
+        cls,
+        data_dir: Path,
+        *,
+        url: str,
+        clock: Clock | None = None,
+        grace: float = GRACE,
+        hangup_grace: float = HANGUP_GRACE,
+    ) -> Hub:
+        """Open the data directory (which must exist) and take up where the last hub stopped.
+
+        `url` is where agents find us; `grace` and `hangup_grace` (seconds) are those of `Sessions`.
+        Raises StorageError.
+        """
+        clock = clock or rising_clock()
+        token = user_token(data_dir / TOKEN_FILE)
+        storage = Storage(data_dir / DATABASE)
+        try:
+            site = await storage.write(lambda db: _site(db, clock()))
+            sessions = Sessions(grace=grace, hangup_grace=hangup_grace)
+            hub = cls(storage, site, token, url=url, clock=clock, sessions=sessions)
+            await storage.write(lambda db: _recover(db, clock()))
+            for agent in await storage.read(load_live):
+                hub.agents.add(agent)
+            hub.builds.start()
+        except BaseException:
+            storage.close()
+            raise
+        return hub
+
+    async def stop(self) -> None:
+        """Close streams (1001), end programs, and close the database."""
+        self.topics.close()
+        await self.builds.stop()
+        await self.sessions.close()
+        self.storage.close()
+
+    def changed(self, workspace_id: str, *, quietly: bool = False) -> None:
+        """A change of this workspace is committed. `quietly`: readers see it, watchers are not woken."""
+        self.snapshots.changed(workspace_id)
+        if not quietly:
+            self.topics.publish(workspace_topic(workspace_id))
+
+    def logged(self, agent_id: str) -> None:
+        """New log lines of this agent are committed."""
+        self.tails.changed(agent_id)
+        self.topics.publish(agent_logs_topic(agent_id))
+
+    async def say(self, agent_id: str, workspace_id: str, text: str, level: str = LogLevel.INFO) -> None:
+        """A line of the hub's own in an agent's log."""
+        source, now = hub_source_id(agent_id), self.clock()
+        await self.storage.write(lambda db: append(db, agent_id, source, [Line(level, text)], now))
+        self.logged(agent_id)
+
+
+def _site(db: sqlite3.Connection, now: int) -> Site:
+    db.execute("INSERT OR IGNORE INTO settings VALUES ('deployment_id', ?)", (str(uuid.uuid4()),))
+    db.execute("INSERT OR IGNORE INTO settings VALUES ('created_at', ?)", (str(now),))
+    settings = dict(tuple(row) for row in db.execute("SELECT key, value FROM settings"))
+    return Site(settings["deployment_id"], local_user(settings["deployment_id"], to_time(int(settings["created_at"]))))
+
+
+def _recover(db: sqlite3.Connection, now: int) -> None:
+    """The last hub's programs died with it: say so. Statuses stay as they were reported."""
+    db.execute(
+        "UPDATE builds SET job_status = 'failed', job_error = 'the hub stopped during the build',"
+        " started_at = coalesce(started_at, ?1), completed_at = ?1, updated_at = ?1"
+        " WHERE job_status IN ('pending', 'running')",
+        (now,),
+    )
+    db.execute(
+        "UPDATE agents SET disconnected_at = ?1, updated_at = ?1 WHERE disconnected_at IS NULL"
+        " AND (EXISTS (SELECT 1 FROM apps WHERE apps.agent_id = agents.id AND apps.command != '')"
+        " OR lifecycle IN ('created', 'starting', 'shutting_down'))",
+        (now,),
+    )

@@ -1,0 +1,174 @@
+"""Who the hub is, who its one user is, and who may call: the user's token file and the tokens of agents."""
+
+from __future__ import annotations
+
+import getpass
+import hashlib
+import hmac
+import platform
+import re
+import secrets
+import string
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+
+from starlette.requests import Request
+
+from coder_tui import __version__
+from coder_tui.errors import StorageError
+from coder_tui.hub.problems import Refused
+from coder_tui.paths import write_private
+from coder_tui.wire.identity import SlimRole, User
+
+COOKIE = "coder_session_token"
+HEADER = "Coder-Session-Token"
+VERSION = f"v0.0.0-coder-tui.{__version__}"
+"""`v0.0.0` keeps the `coder` CLI from comparing versions; the suffix is how our own client knows a hub."""
+
+SIGNED_OUT = "You are signed out or your session has expired. Please sign in again to continue."
+
+_ALNUM = string.ascii_letters + string.digits
+_TOKEN = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
+
+
+def user_token(path: Path) -> str:
+    """The token in `path`, made (0600) if there is none. Raises StorageError when the file is no token."""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        token = "-".join("".join(secrets.choice(_ALNUM) for _ in range(length)) for length in (10, 22))
+        write_private(path, token)
+        return token
+    except (OSError, UnicodeDecodeError) as error:
+        raise StorageError(
+            f"cannot read {path}",
+            why=getattr(error, "strerror", None) or "it is not text",
+            fix="fix its permissions, or delete it to get a new token",
+        ) from None
+    if not _TOKEN.fullmatch(token):
+        raise StorageError(f"cannot use {path}", why="it holds no API key", fix="delete it to get a new token")
+    return token
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What is the same in every answer: ids and names of the deployment, its user, organisation and template."""
+
+    deployment_id: str
+    user: User
+
+    @property
+    def organization_id(self) -> str:
+        """The one organisation."""
+        return self._derive("organization")
+
+    @property
+    def template_id(self) -> str:
+        """The one template, `local`."""
+        return self._derive("template/local")
+
+    @property
+    def template_version_id(self) -> str:
+        """Its one version."""
+        return self._derive("template-version/local")
+
+    def _derive(self, name: str) -> str:
+        return str(uuid.uuid5(uuid.UUID(self.deployment_id), name))
+
+
+ORGANIZATION_NAME = "local"
+TEMPLATE_NAME = "local"
+TEMPLATE_VERSION_NAME = "v1"
+
+
+def local_user(deployment_id: str, created_at: datetime) -> User:
+    """The person whose machine this is, by the login name."""
+    try:
+        login = getpass.getuser()
+    except (KeyError, OSError):
+        login = "user"
+    username = re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-")[:32].strip("-") or "user"
+    base = uuid.UUID(deployment_id)
+    return User(
+        id=str(uuid.uuid5(base, "user")),
+        username=username,
+        name=login,
+        email=f"{username}@localhost",
+        created_at=created_at,
+        updated_at=created_at,
+        last_seen_at=created_at,
+        status="active",
+        login_type="token",
+        organization_ids=[str(uuid.uuid5(base, "organization"))],
+        roles=[SlimRole(name="owner", display_name="Owner")],
+    )
+
+
+def machine() -> tuple[str, str]:
+    """Operating system and architecture in Go's words."""
+    arch = platform.machine().lower()
+    return platform.system().lower(), {"x86_64": "amd64", "aarch64": "arm64"}.get(arch, arch)
+
+
+def presented_token(request: Request) -> str:
+    """The credential of a request, or "". First present wins, even if wrong: cookie, query, header, bearer, query."""
+    bearer = request.headers.get("Authorization", "")
+    return (
+        _cookie(request)
+        or request.query_params.get(COOKIE, "")
+        or request.headers.get(HEADER, "")
+        or (bearer[7:].strip() if bearer[:7].lower() == "bearer " else "")
+        or request.query_params.get("access_token", "")
+    )
+
+
+def _cookie(request: Request) -> str:
+    try:
+        morsel = SimpleCookie(request.headers.get("Cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return morsel.value if morsel else ""
+
+
+def require_user(request: Request, token: str) -> None:
+    """Let the holder of `token` pass. Raises Refused (401; 400 for a cookie without its CSRF header)."""
+    given = presented_token(request)
+    if not given:
+        raise Refused(401, SIGNED_OUT, f'Cookie "{COOKIE}" or query parameter must be provided.')
+    if not _TOKEN.fullmatch(given):
+        raise Refused(401, SIGNED_OUT, "Invalid API key format.")
+    if given[:10] != token[:10]:
+        raise Refused(401, SIGNED_OUT, "API key is invalid.")
+    if not _same(given, token):
+        raise Refused(401, SIGNED_OUT, "API key secret is invalid.")
+    # a browser sends the cookie by itself, a forged page cannot send the header
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and _cookie(request) and request.headers.get(HEADER) != given:
+        raise Refused(400, "Something is wrong with your CSRF token. Please refresh the page.")
+
+
+def _same(given: str, token: str) -> bool:
+    return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(token.encode()).digest())
+
+
+def agent_token(request: Request) -> str:
+    """The agent token of a request, a UUID in canonical form. Raises Refused (401)."""
+    given = presented_token(request)
+    if not given:
+        raise Refused(401, f'Cookie "{COOKIE}" must be provided.')
+    try:
+        return str(uuid.UUID(given))
+    except ValueError:
+        raise Refused(401, "Workspace agent token invalid.", "An agent token must be a valid UUIDv4.") from None
+
+
+def unknown_agent() -> Refused:
+    """The token belongs to no agent of a latest build (401)."""
+    return Refused(
+        401,
+        "Workspace agent not authorized.",
+        "The agent cannot authenticate until the workspace provision job has been completed. "
+        "If the job is no longer running, this agent is invalid.",
+    )

@@ -1,0 +1,30 @@
+"""Answers that are not a success, as exceptions: raised anywhere below a route, written by the edge."""
+
+from __future__ import annotations
+
+from coder_tui.wire.problems import FieldProblem, Problem
+
+
+class Refused(Exception):
+    """Answer the request with `status` and this error body. Messages are Coder's where it has one."""
+
+    def __init__(self, status: int, message: str, detail: str = "", *, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        validations = [FieldProblem(field=field, detail=text) for field, text in (fields or {}).items()]
+        self.problem = Problem(message=message, detail=detail, validations=validations)
+
+
+def not_found() -> Refused:
+    """Missing and invisible look the same (404)."""
+    return Refused(404, "Resource not found or you do not have access to this resource")
+
+
+def invalid(**fields: str) -> Refused:
+    """Fields of a body that break a rule (400)."""
+    return Refused(400, "Validation failed.", fields=fields)
+
+
+def invalid_query(**fields: str) -> Refused:
+    """Query parameters that break a rule (400)."""
+    return Refused(400, "Query parameters have invalid values.", fields=fields)

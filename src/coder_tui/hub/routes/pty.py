@@ -1,0 +1,96 @@
+"""Terminals: GET /workspaceagents/{id}/pty (contract `04-pty`)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.websockets import WebSocket
+
+from coder_tui.errors import ProtocolError
+from coder_tui.hub.attachment import Attachment
+from coder_tui.hub.core import Hub
+from coder_tui.hub.problems import Refused
+from coder_tui.hub.routes.agents import check_connected, the_agent
+from coder_tui.hub.sessions import Program, Session
+from coder_tui.hub.web import Socket, cancelled, path_uuid, query_int, query_uuid, receive_data, route
+from coder_tui.wire.pty import MAX_CELLS, PtyRequestDecoder
+
+
+def routes(hub: Hub) -> list[Route]:
+    """The family's routes."""
+    return [route(hub, "GET", "/workspaceagents/{agent}/pty", pty)]
+
+
+async def pty(hub: Hub, request: Request) -> Response:
+    """Attach to the session named by `reconnect`, starting it if there is none."""
+    agent_id = path_uuid(request, "agent")
+    row = await the_agent(hub, agent_id)
+    query = request.query_params
+    try:
+        token = query_uuid(request, "reconnect")
+        columns = query_int(request, "width", 80, most=MAX_CELLS) or 80
+        rows = query_int(request, "height", 80, most=MAX_CELLS) or 80
+    except Refused as refused:
+        refused.problem = refused.problem.model_copy(update={"message": "Invalid query parameters."})
+        raise
+    if token is None:
+        raise Refused(400, "Invalid query parameters.", fields={"reconnect": "Query param 'reconnect' is required"})
+    if query.get("container"):
+        raise Refused(400, "Containers are not supported by this deployment.")
+    check_connected(row)
+    agent, command = hub.agents.get(agent_id), query.get("command", "")
+    if agent is None or "\0" in command:
+        raise Refused(400, "Agent is not part of the workspace's latest build.")
+
+    program = agent.program(command, url=hub.url, owner=hub.site.user.username)
+    sized = replace(program, columns=columns, rows=rows)
+    return Socket(lambda socket: _session(hub, agent_id, token, sized, socket))
+
+
+async def _session(hub: Hub, agent_id: str, token: str, program: Program, socket: WebSocket) -> None:
+    try:
+        session, client = await hub.sessions.attach(agent_id, token, program)
+    except OSError as error:
+        await socket.close(1011, f"dial: cannot start a terminal: {error.strerror or error}"[:120])
+        return
+    output = asyncio.create_task(_output(client, socket), name=f"pty-out:{token}")
+    typing = asyncio.create_task(_input(session, socket), name=f"pty-in:{token}")
+    try:
+        await asyncio.wait({output, typing}, return_when=asyncio.FIRST_COMPLETED)
+        if output.done():
+            await socket.close(output.result(), "the hub stops" if output.result() == 1001 else "")
+        elif typing.result():
+            await cancelled(output)
+            await socket.close(*typing.result())
+    finally:
+        hub.sessions.detach(agent_id, token, session, client)
+        await cancelled(output)
+        await cancelled(typing)
+
+
+async def _output(client: Attachment, socket: WebSocket) -> int:
+    """Send until the session ends; how to close then."""
+    while (data := await client.next()) is not None:
+        await socket.send_bytes(data)
+    return client.close_code or 1000
+
+
+async def _input(session: Session, socket: WebSocket) -> tuple[int, str]:
+    """Take keystrokes and sizes until the peer goes (code 0) or breaks the contract: how to close then."""
+    decoder = PtyRequestDecoder()
+    while (message := await receive_data(socket)) is not None:
+        if isinstance(message, str):
+            return 1003, "unexpected text message"
+        try:
+            requests = decoder.feed(message)
+        except ProtocolError as error:
+            return 1007, str(error)[:120]
+        for request in requests:
+            await session.write(request.data.encode())
+            if request.resizes:
+                session.resize(request.width, request.height)
+    return 0, ""

@@ -1,0 +1,106 @@
+"""What agents tell: app statuses, log sources, log lines. Each is on disk before it is answered."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from coder_tui.hub.core import Hub
+from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
+from coder_tui.hub.problems import Refused, invalid
+from coder_tui.hub.sanitize import ui_text
+from coder_tui.hub.views import log_source
+from coder_tui.hub.web import answer, caller, read_json, route
+from coder_tui.wire.logs import PatchLogs, PostLogSource
+from coder_tui.wire.statuses import MESSAGE_LIMIT, AppState, PatchAppStatus
+
+_STATES = {state.value for state in AppState}
+
+
+def routes(hub: Hub) -> list[Route]:
+    """The family's routes; the caller is an agent."""
+    return [
+        route(hub, "PATCH", "/workspaceagents/me/app-status", app_status, user=False),
+        route(hub, "POST", "/workspaceagents/me/log-source", create_log_source, user=False),
+        route(hub, "PATCH", "/workspaceagents/me/logs", push_logs, user=False),
+    ]
+
+
+async def app_status(hub: Hub, request: Request) -> Response:
+    """PATCH /workspaceagents/me/app-status. Checks in Coder's order (since v2.32): state, message, slug."""
+    agent = caller(hub, request)
+    body = await read_json(request, PatchAppStatus)
+    state = body.state.lower()
+    if state not in _STATES:
+        raise Refused(400, "Failed to parse request.", f"Invalid state: {body.state[:80]}")
+    if len(body.message.encode()) > MESSAGE_LIMIT:
+        rule = f"Message must be less than {MESSAGE_LIMIT} characters."
+        raise Refused(400, "Message is too long.", rule, fields={"message": rule})
+    app_id = agent.apps.get(body.app_slug)
+    if app_id is None:
+        raise Refused(400, "Failed to get workspace app.", f'No app found with slug "{body.app_slug[:80]}"')
+    row = (
+        str(uuid.uuid4()),
+        app_id,
+        agent.workspace_id,
+        agent.id,
+        hub.clock(),
+        state,
+        ui_text(body.message),
+        body.uri.replace("\0", ""),
+        body.icon.replace("\0", ""),
+        body.needs_user_attention,
+    )
+    await hub.storage.write(
+        lambda db: db.execute(
+            "INSERT INTO statuses (id, app_id, workspace_id, agent_id, created_at, state, message, uri, icon,"
+            " needs_user_attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            row,
+        )
+    )
+    hub.changed(agent.workspace_id)
+    return answer(None)
+
+
+async def create_log_source(hub: Hub, request: Request) -> Response:
+    """POST /workspaceagents/me/log-source: 201; repeating an id echoes the request."""
+    agent = caller(hub, request)
+    body = await read_json(request, PostLogSource)
+    source_id, now = _source_id(body.id, "id"), hub.clock()
+
+    def work(db: sqlite3.Connection) -> sqlite3.Row:
+        add_source(db, now, agent.id, source_id, body.display_name, icon=body.icon)
+        row: sqlite3.Row = db.execute(
+            "SELECT * FROM log_sources WHERE agent_id = ? AND id = ?", (agent.id, source_id)
+        ).fetchone()
+        return row
+
+    stored = log_source(await hub.storage.write(work))
+    hub.changed(agent.workspace_id)
+    return answer(stored.model_copy(update={"display_name": body.display_name, "icon": body.icon}), 201)
+
+
+async def push_logs(hub: Hub, request: Request) -> Response:
+    """PATCH /workspaceagents/me/logs: the whole batch or, over the quota, nothing of it (413)."""
+    agent = caller(hub, request)
+    body = await read_json(request, PatchLogs)
+    lines, source_id, now = checked_lines(body), _source_id(body.log_source_id, "log_source_id"), hub.clock()
+    outcome = await hub.storage.write(lambda db: push(db, agent.id, source_id, lines, now))
+    if outcome in {Pushed.OVERFLOWED, Pushed.REFUSED}:
+        if outcome is Pushed.OVERFLOWED:
+            hub.changed(agent.workspace_id)
+        raise Refused(413, "Logs limit exceeded", "the agent's logs may hold 1048576 bytes of output")
+    hub.changed(agent.workspace_id, quietly=outcome is not Pushed.FIRST)
+    hub.logged(agent.id)
+    return answer(None)
+
+
+def _source_id(text: str, field: str) -> str:
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise invalid(**{field: "must be a valid UUID"}) from None

@@ -1,0 +1,344 @@
+"""Terminal sessions: a program in a PTY that lives on while clients come and go.
+
+Contract `04-pty`: 64 KiB of raw output are replayed on attach, everyone attached sees the output and may type, the
+last resize wins, five minutes after the last detach the program is ended. A *managed* session (the command of a
+workspace) has no such timer, and after its end keeps its last output for whoever attaches.
+
+Slow clients: a program is held up for at most 250 ms in ten seconds for a client that does not keep up, then that
+client's backlog is dropped (see `Attachment`). A client that keeps up gets every byte.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from coder_tui.hub.attachment import HIGH, LOW, Attachment
+from coder_tui.hub.process import child_environment, hang_up, kill, set_size, shell_argv, spawn
+
+RING = 64 << 10
+"""Bytes of output kept for replay."""
+GRACE = 300.0
+"""Seconds a session outlives its last client."""
+HANGUP_GRACE = 3.0
+"""Seconds between SIGHUP and SIGKILL."""
+INPUT_LIMIT = 1 << 20
+"""Bytes of input that wait for a program that does not read."""
+PATIENCE = 0.25
+"""Seconds a slow client may hold the program up, once in `PATIENCE_EVERY` seconds."""
+PATIENCE_EVERY = 10.0
+
+_READ = 64 << 10
+_BUDGET = 64 << 10  # bytes per turn of the event loop, so that a flood leaves room for the others
+_LAST_READS = 64  # turns spent on output left behind; a program that outlives the leader could write for ever
+_SMALL = 4 << 10  # pieces of the ring are joined up to here, or single bytes would cost fifty each
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What to run: a command line for the user's shell (empty: a login shell), where, what to add to the environment,
+    and in how many cells."""
+
+    command: str
+    directory: str
+    env: Mapping[str, str]
+    columns: int = 80
+    rows: int = 24
+
+
+class Session:
+    """One running (or, if managed, ended) program and its clients. Everything runs on the event loop."""
+
+    def __init__(self, process: asyncio.subprocess.Process, master: int, *, managed: bool) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._process, self._master, self.managed = process, master, managed
+        self._ring: deque[bytes] = deque()
+        self._ring_size = 0
+        self._total = 0  # bytes of output so far
+        self._clients: set[Attachment] = set()
+        self._input = bytearray()
+        self._input_room = asyncio.Event()
+        self._input_room.set()
+        self._held: asyncio.TimerHandle | None = None
+        self._close_code = 1000
+        self._open = True
+        self.exit_code: int | None = None  # like a shell: 128 + the signal's number
+        self.ended = asyncio.Event()
+        self._loop.add_reader(master, self._readable)
+        self._waiter = asyncio.create_task(self._wait(), name=f"pty:{process.pid}")
+
+    @property
+    def pid(self) -> int:
+        """Leader of the terminal session."""
+        return self._process.pid
+
+    @property
+    def attached(self) -> int:
+        """How many clients are attached."""
+        return len(self._clients)
+
+    def attach(self) -> Attachment:
+        """A new client; its first output is the replay."""
+        client = Attachment(self.replay, self._relieved)
+        self._clients.add(client)
+        if self.ended.is_set():
+            client.finish(self._close_code)
+        return client
+
+    def detach(self, client: Attachment) -> None:
+        """The client is gone; it holds nobody up any more."""
+        self._clients.discard(client)
+        self._relieved()
+
+    def replay(self) -> bytes:
+        """The last 64 KiB of raw output; may begin inside a sequence."""
+        return b"".join(self._ring)[-RING:]
+
+    def resize(self, columns: int, rows: int) -> None:
+        """New size in cells, for everyone."""
+        if self._open:
+            set_size(self._master, columns, rows)
+
+    async def write(self, data: bytes, *, patience: float = 10.0) -> None:
+        """Type. Waits while a megabyte of input is unread, `patience` seconds at most; then the input is lost, as a
+        terminal's own queue would lose it."""
+        if len(self._input) >= INPUT_LIMIT:
+            try:
+                async with asyncio.timeout(patience):
+                    await self._input_room.wait()
+            except TimeoutError:
+                return
+        if not self._open or not data:
+            return
+        idle = not self._input
+        self._input += data
+        if idle:
+            self._writable()
+            if self._input and self._open:
+                self._loop.add_writer(self._master, self._writable)
+        if len(self._input) >= INPUT_LIMIT:
+            self._input_room.clear()
+
+    async def end(self, *, code: int = 1000, grace: float = HANGUP_GRACE) -> None:
+        """End the program: SIGHUP, then SIGKILL for all of the session. Clients are closed with `code`."""
+        self._close_code = code
+        if not self.ended.is_set():
+            hang_up(self.pid, self._master)
+            try:
+                async with asyncio.timeout(grace):
+                    await self.ended.wait()
+            except TimeoutError:
+                pass
+            # the leader may be gone and its background jobs not
+            await self._loop.run_in_executor(None, kill, self.pid)
+            await self.ended.wait()
+        for client in self._clients:
+            client.finish(code)
+
+    def _readable(self) -> None:
+        chunks: list[bytes] = []
+        total = 0
+        while total < _BUDGET:
+            try:
+                data = os.read(self._master, _READ)
+            except BlockingIOError:
+                break
+            except OSError:
+                data = b""  # Linux says EIO when the last program closed the terminal
+            if not data:
+                self._loop.remove_reader(self._master)
+                break
+            chunks.append(data)
+            total += len(data)
+        if chunks:
+            self._output(b"".join(chunks))
+
+    def _output(self, data: bytes) -> None:
+        self._total += len(data)
+        self._ring_size += len(data)
+        if self._ring and len(self._ring[-1]) < _SMALL:
+            self._ring[-1] += data
+        else:
+            self._ring.append(data)
+        while self._ring_size - len(self._ring[0]) >= RING:
+            self._ring_size -= len(self._ring.popleft())
+        hold = False
+        for client in self._clients:
+            client.offer(data)
+            if client.size > HIGH:
+                if self._loop.time() >= client.patient_after and self._open:
+                    hold = True
+                else:
+                    client.drop()
+        if hold and self._held is None:
+            self._loop.remove_reader(self._master)
+            self._held = self._loop.call_later(PATIENCE, self._lose_patience)
+
+    def _lose_patience(self) -> None:
+        for client in self._clients:
+            if client.size > LOW:
+                client.patient_after = self._loop.time() + PATIENCE_EVERY
+                client.drop()
+        self._release()
+
+    def _relieved(self) -> None:
+        if self._held is not None and all(client.size <= LOW for client in self._clients):
+            self._release()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+            if self._open:
+                self._loop.add_reader(self._master, self._readable)
+
+    def _writable(self) -> None:
+        try:
+            del self._input[: os.write(self._master, self._input[:_READ])]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._input.clear()  # nobody is there to read it
+        if not self._input:
+            self._loop.remove_writer(self._master)
+        if len(self._input) < INPUT_LIMIT:
+            self._input_room.set()
+
+    async def _wait(self) -> None:
+        status = await self._process.wait()
+        self.exit_code = status if status >= 0 else 128 - status
+        # what the program wrote last is still in the terminal
+        for _ in range(_LAST_READS):
+            before = self._total
+            self._readable()
+            if self._total == before:
+                break
+        self._open = False
+        if self._held is not None:
+            self._held.cancel()
+            self._held = None
+        self._loop.remove_reader(self._master)
+        self._loop.remove_writer(self._master)
+        os.close(self._master)
+        self._input.clear()
+        self._input_room.set()
+        if self.managed:
+            self._output(f"\r\n[process exited with code {self.exit_code}]\r\n".encode())
+        self.ended.set()
+        for client in self._clients:
+            client.finish(self._close_code)
+
+
+class Sessions:
+    """All sessions of the hub, by agent and reconnect token."""
+
+    def __init__(self, *, grace: float = GRACE, hangup_grace: float = HANGUP_GRACE) -> None:
+        self._grace, self._hangup_grace = grace, hangup_grace
+        self._sessions: dict[tuple[str, str], Session] = {}
+        self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._starting = asyncio.Lock()
+
+    def pids(self, agent_id: str) -> list[int]:
+        """Leaders of an agent's running sessions."""
+        return [s.pid for (agent, _), s in self._sessions.items() if agent == agent_id and not s.ended.is_set()]
+
+    def managed(self, agent_id: str) -> bool:
+        """Whether the agent's own command is still running."""
+        return any(
+            agent == agent_id and session.managed and not session.ended.is_set()
+            for (agent, _), session in self._sessions.items()
+        )
+
+    async def start_managed(
+        self, agent_id: str, token: str, program: Program, ended: Callable[[int], Awaitable[None]]
+    ) -> Session:
+        """Run a workspace's command. `ended` gets its exit code. Raises OSError if it cannot be started."""
+        async with self._starting:
+            session = await self._start((agent_id, token), program, managed=True)
+
+        async def watch() -> None:
+            await session.ended.wait()
+            await ended(session.exit_code or 0)
+
+        self._watches[agent_id] = self._own(watch(), f"managed:{agent_id}")
+        return session
+
+    async def attach(self, agent_id: str, token: str, program: Program) -> tuple[Session, Attachment]:
+        """Attach to the session, starting `program` if there is none (or it has ended). Raises OSError."""
+        key = (agent_id, token)
+        async with self._starting:
+            session = self._sessions.get(key)
+            if session is None or (session.ended.is_set() and not session.managed):
+                session = await self._start(key, program, managed=False)
+            timer = self._timers.pop(key, None)
+            if timer is not None:
+                timer.cancel()
+            return session, session.attach()
+
+    def detach(self, agent_id: str, token: str, session: Session, client: Attachment) -> None:
+        """The client is gone; the last one starts the five minutes."""
+        session.detach(client)
+        key = (agent_id, token)
+        if session.attached or session.managed or self._sessions.get(key) is not session or session.ended.is_set():
+            return
+        self._timers[key] = asyncio.get_running_loop().call_later(self._grace, self._expire, key, session)
+
+    async def end_agent(self, agent_id: str) -> None:
+        """End every session of an agent, wait until the end of its command was reported, and forget them."""
+        keys = [key for key in self._sessions if key[0] == agent_id]
+        await self._end(keys, 1000, self._hangup_grace)
+        watch = self._watches.pop(agent_id, None)
+        if watch is not None:
+            await watch
+
+    async def close(self) -> None:
+        """End everything; clients are told that the server goes away (1001)."""
+        await self._end(list(self._sessions), 1001, min(1.0, self._hangup_grace))
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _start(self, key: tuple[str, str], program: Program, *, managed: bool) -> Session:
+        process, master = await spawn(
+            shell_argv(program.command),
+            directory=program.directory,
+            env=child_environment(program.env),
+            columns=program.columns,
+            rows=program.rows,
+        )
+        session = self._sessions[key] = Session(process, master, managed=managed)
+        if not managed:
+            self._own(self._forget(key, session), f"shell:{key[0]}")
+        return session
+
+    async def _forget(self, key: tuple[str, str], session: Session) -> None:
+        await session.ended.wait()
+        if self._sessions.get(key) is session:
+            del self._sessions[key]
+        timer = self._timers.pop(key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, key: tuple[str, str], session: Session) -> None:
+        self._timers.pop(key, None)
+        if not session.attached:
+            self._own(session.end(grace=self._hangup_grace), "expire")
+
+    async def _end(self, keys: list[tuple[str, str]], code: int, grace: float) -> None:
+        sessions = [self._sessions.pop(key) for key in keys]
+        for key in keys:
+            timer = self._timers.pop(key, None)
+            if timer is not None:
+                timer.cancel()
+        await asyncio.gather(*(session.end(code=code, grace=grace) for session in sessions))
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -1,0 +1,99 @@
+"""Workspaces as clients see them, assembled and encoded once per change and shared by everyone who asks."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from coder_tui.hub.identity import Site
+from coder_tui.hub.storage import Storage
+from coder_tui.hub.views import live_workspace_ids, load_workspaces
+from coder_tui.wire.base import encode
+from coder_tui.wire.sse import DATA, encode_event
+from coder_tui.wire.workspaces import Workspace
+
+
+@dataclass(frozen=True)
+class Shared:
+    """One state of one workspace. `json` has no newline at its end; the frames are made when first needed."""
+
+    workspace: Workspace
+    json: bytes
+    deleted: bool
+
+    @cached_property
+    def frame(self) -> str:
+        """A `data` frame of the one-way event socket."""
+        return '{"type":"data","data":' + self.json.decode() + "}\n"
+
+    @cached_property
+    def event(self) -> bytes:
+        """A `data` server-sent event."""
+        return encode_event(DATA, self.json)
+
+
+class Snapshots:
+    """The cache. `changed` after every commit that a client could see makes the next reader load again."""
+
+    def __init__(self, storage: Storage, site: Site) -> None:
+        self._storage, self._site = storage, site
+        self._versions: dict[str, int] = {}
+        self._ready: dict[str, tuple[int, Shared]] = {}
+        self._loading: dict[str, tuple[int, asyncio.Task[Shared | None]]] = {}
+
+    def changed(self, workspace_id: str) -> None:
+        """What was assembled of this workspace is out of date."""
+        self._versions[workspace_id] = self._versions.get(workspace_id, 0) + 1
+
+    async def get(self, workspace_id: str) -> Shared | None:
+        """The newest state, deleted workspaces included; None if there never was one."""
+        version = self._versions.get(workspace_id, 0)
+        ready = self._ready.get(workspace_id)
+        if ready is not None and ready[0] == version:
+            return ready[1]
+        loading = self._loading.get(workspace_id)
+        if loading is None or loading[0] != version:
+            task = asyncio.create_task(self._load_one(workspace_id, version), name=f"load:{workspace_id}")
+            self._loading[workspace_id] = loading = (version, task)
+        # one reader that goes away must not take the answer from the others
+        return await asyncio.shield(loading[1])
+
+    async def list(self) -> Sequence[Shared]:
+        """The newest state of every workspace that is not deleted."""
+        versions = dict(self._versions)
+        known = {key for key, (version, _) in self._ready.items() if version == versions.get(key, 0)}
+
+        def work(db: sqlite3.Connection) -> tuple[list[str], dict[str, Shared]]:
+            ids = live_workspace_ids(db)
+            return ids, self._assemble(db, [key for key in ids if key not in known])
+
+        ids, loaded = await self._storage.read(work)
+        for key, shared in loaded.items():
+            self._keep(key, versions.get(key, 0), shared)
+        return [self._ready[key][1] for key in ids if key in self._ready]
+
+    async def _load_one(self, workspace_id: str, version: int) -> Shared | None:
+        try:
+            loaded = await self._storage.read(lambda db: self._assemble(db, [workspace_id]))
+            shared = loaded.get(workspace_id)
+            if shared is not None:
+                self._keep(workspace_id, version, shared)
+            return shared
+        finally:
+            if self._loading.get(workspace_id, (None,))[0] == version:
+                del self._loading[workspace_id]
+
+    def _keep(self, workspace_id: str, version: int, shared: Shared) -> None:
+        # reads overlap: an older one must not replace what a younger one found
+        if self._ready.get(workspace_id, (-1,))[0] <= version:
+            self._ready[workspace_id] = (version, shared)
+
+    def _assemble(self, db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Shared]:
+        if not ids:
+            return {}
+        workspaces = load_workspaces(db, ids, self._site)
+        live = set(live_workspace_ids(db, ids))
+        return {key: Shared(value, encode(value)[:-1], key not in live) for key, value in workspaces.items()}
