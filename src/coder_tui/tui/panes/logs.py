@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import AsyncGenerator
 
 from textual import on
 from textual.app import ComposeResult
@@ -17,48 +15,19 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.feeds.source import LogBatch, LogLine, LogMark, LogNote, Source
+from coder_tui.feeds.source import LogBatch, LogMark, LogNote, Source
 from coder_tui.fleet.snapshot import Key, Row
-from coder_tui.logs.buffer import LogBuffer, RawLine
+from coder_tui.logs.buffer import LogBuffer
 from coder_tui.logs.search import Filter, FilterError, Query, parse
 from coder_tui.text import one_line
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import glyphs
+from coder_tui.tui.panes.log_state import LogState
 from coder_tui.tui.widgets.log_lines import LogLines
 
 _KEPT = 8  # agents whose lines stay in memory after another one was selected
 _SLICE = 0.002  # seconds of appending or searching before the loop gets its turn
 _SETTLE = 0.15  # seconds a selection must stand before its stream is opened
-
-
-@dataclass(slots=True)
-class _Log:
-    """What we know of one agent's log. The agent is known by name: its id changes with every build."""
-
-    agent: str
-    title: str
-    place: str  # the deployment's name
-    buffer: LogBuffer = field(default_factory=LogBuffer)
-    agent_id: str = ""
-    last_id: int = 0  # newest line of this agent id
-    mark: LogMark = LogMark.OPEN
-    text: str = ""  # of the newest note
-    retry_at: datetime | None = None
-    noted: str = ""  # newest divider, until lines follow it
-
-    def divide(self, text: str) -> None:
-        """A divider in the text, unless nothing was written since the same one, or at all."""
-        if len(self.buffer) and text != self.noted:
-            self.buffer.note(text, time.time())
-            self.noted = text
-
-    def fresh(self, lines: Iterable[LogLine]) -> Iterator[RawLine]:
-        """The lines we do not have yet: a stream that is opened again begins with the whole history."""
-        for line in lines:
-            if line.id > self.last_id:
-                self.last_id = line.id
-                self.noted = ""
-                yield line.id, line.at.timestamp(), line.level, line.source_id, line.output
 
 
 class FilterInput(Input):
@@ -94,8 +63,8 @@ class LogsPane(Widget, can_focus=True):
     def __init__(self, source: Source, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._source = source
-        self._logs: OrderedDict[Key, _Log] = OrderedDict()
-        self._log: _Log | None = None
+        self._logs: OrderedDict[Key, LogState] = OrderedDict()
+        self._log: LogState | None = None
         self._stale = False
         self._query = parse("")
         self._found: Filter | None = None
@@ -126,7 +95,7 @@ class LogsPane(Widget, can_focus=True):
         log = self._logs.get(key)
         if log is None:
             title = f"{row.workspace.title}/{agent.name}"
-            log = self._logs[key] = _Log(agent.name, title, row.workspace.deployment)
+            log = self._logs[key] = LogState(agent.name, title, row.workspace.deployment)
         self._logs.move_to_end(key)
         while len(self._logs) > _KEPT:
             self._logs.popitem(last=False)
@@ -148,8 +117,9 @@ class LogsPane(Widget, can_focus=True):
     def _leave(self, row: Row | None) -> None:
         """No agent: no stream."""
         self.workers.cancel_group(self, "stream:logs")
-        self._log, self._found = None, None
-        self._lines.attach(LogBuffer(), None)
+        if self._log is not None:
+            self._log, self._found = None, None
+            self._lines.attach(LogBuffer(), None)
         if row is None:
             self._lines.say("No agent is selected.", "Select one in the list to follow its logs.")
         else:
@@ -159,7 +129,7 @@ class LogsPane(Widget, can_focus=True):
             )
         self._retitle()
 
-    def _open(self, log: _Log) -> None:
+    def _open(self, log: LogState) -> None:
         log.mark, log.text, log.retry_at = LogMark.OPEN, "", None
         # Only the very first stream opens at once; a cursor that runs down a list must not open one per row.
         settle = _SETTLE if len(self._logs) > 1 else 0.0
@@ -172,7 +142,7 @@ class LogsPane(Widget, can_focus=True):
 
     # --- reading ---
 
-    async def _follow(self, log: _Log, agent_id: str, settle: float) -> None:
+    async def _follow(self, log: LogState, agent_id: str, settle: float) -> None:
         """Read one agent's stream until it ends or another agent is selected."""
         await asyncio.sleep(settle)
         events = self._source.follow_logs(log.place, agent_id)
@@ -181,16 +151,18 @@ class LogsPane(Widget, can_focus=True):
                 if isinstance(event, LogBatch):
                     await self._append(log, event)
                 else:
-                    self._hear(log, event)
+                    log.hear(event)
+                    await self._search()
         except CoderTuiError as error:
-            self._hear(log, LogNote(LogMark.FAILED, str(error)))
+            log.hear(LogNote(LogMark.FAILED, str(error)))
         finally:
             if isinstance(events, AsyncGenerator):
                 await events.aclose()
-        if log.mark not in (LogMark.ENDED, LogMark.FAILED):
-            self._hear(log, LogNote(LogMark.ENDED))
+        if not log.over:
+            log.hear(LogNote(LogMark.ENDED))
+        await self._search()
 
-    async def _append(self, log: _Log, batch: LogBatch) -> None:
+    async def _append(self, log: LogState, batch: LogBatch) -> None:
         """Append and search in slices: the loop is never held for long, however much comes at once."""
         began = time.monotonic()
         steps = log.buffer.feed(log.fresh(batch.lines))
@@ -211,26 +183,6 @@ class LogsPane(Widget, can_focus=True):
             await asyncio.sleep(0)
         self._changed()
 
-    def _hear(self, log: _Log, note: LogNote) -> None:
-        """The stream says how it is. Trouble becomes a divider where it happened, once."""
-        text, was = one_line(note.text), log.mark
-        log.retry_at = note.retry_at
-        if note.mark is LogMark.LIVE:
-            if was is LogMark.LOST:
-                log.divide("connected again")
-        elif note.mark is LogMark.LOST:
-            if was is not LogMark.LOST:
-                log.divide(_sentence("connection lost", text, _next_try(note.retry_at)))
-        elif note.mark is LogMark.ENDED:
-            log.divide(_sentence("end of the log", text))
-        elif note.mark is LogMark.FAILED:
-            log.divide(_sentence("cannot follow", text))
-        if not (note.mark is LogMark.OPEN and was is LogMark.LOST):  # LIVE will tell that it is over
-            log.mark, log.text = note.mark, text
-        if self._found is not None:
-            self._found.update(_SLICE)
-        self._changed()
-
     def _changed(self) -> None:
         """Lines, notes or the row changed: paint what shows it."""
         log = self._log
@@ -240,7 +192,7 @@ class LogsPane(Widget, can_focus=True):
             self._lines.say(f"None of {len(log.buffer):,} lines passes the filter.", "Press / to change it.")
         else:
             voice = "logs--error" if log.mark in (LogMark.LOST, LogMark.FAILED) else "logs--time"
-            self._lines.say(*_no_lines(log), voice=voice)
+            self._lines.say(*log.explain(), voice=voice)
         self._lines.changed()
         self._retitle()
 
@@ -251,34 +203,15 @@ class LogsPane(Widget, can_focus=True):
         """What, through which filter, and whether we follow. The border is painted again only when it changed."""
         title, subtitle = "Logs", ""
         if log := self._log:
-            sources = [source for source in log.buffer.sources if source]
-            name = log.buffer.name_of(sources[0]) if len(sources) == 1 else log.agent
-            title = f"Logs: {one_line(name) or log.agent}"
+            title = f"Logs: {log.name}"
             if self._query.terms:
                 title += f" {self._dot} filter: {self._query.text}"
-            subtitle = self._standing(log)
+            words = log.standing(following=self._lines.following, unseen=self._lines.unseen)
+            subtitle = self._fault or f" {self._dot} ".join(["stale", *words] if self._stale else words)
         if (title, subtitle) != self._texts:
             self._texts = title, subtitle
             # Content, not str: a name or a filter is not markup.
             self.border_title, self.border_subtitle = Content(one_line(title)), Content(subtitle)
-
-    def _standing(self, log: _Log) -> str:
-        if self._fault:
-            return self._fault
-        parts = ["stale"] if self._stale else []
-        if log.mark is LogMark.LOST:
-            parts.append(_next_try(log.retry_at) or "retrying")
-        if unseen := self._lines.unseen:
-            parts.append(f"{unseen:,} new line{'s' if unseen > 1 else ''}")
-        elif not self._lines.following:
-            parts.append("paused")
-        elif log.mark is LogMark.LIVE:
-            parts.append("following")
-        elif log.mark is LogMark.OPEN:
-            parts.append("reading")
-        elif log.mark in (LogMark.ENDED, LogMark.FAILED):
-            parts.append("ended")
-        return f" {self._dot} ".join(parts)
 
     # --- filter ---
 
@@ -345,7 +278,7 @@ class LogsPane(Widget, can_focus=True):
 
     def action_bottom(self) -> None:
         """The newest line, and follow: a stream that has ended is opened again."""
-        if self._log and self._log.mark in (LogMark.ENDED, LogMark.FAILED):
+        if self._log and self._log.over:
             self._open(self._log)
             self._changed()
         self._lines.follow()
@@ -361,27 +294,3 @@ class LogsPane(Widget, can_focus=True):
     def action_wrap(self) -> None:
         """Wrap long lines, or cut them."""
         self._lines.toggle_wrap()
-
-
-def _no_lines(log: _Log) -> tuple[str, ...]:
-    """What to say while there is no line at all."""
-    match log.mark:
-        case LogMark.OPEN:
-            return (f"Reading the logs of {log.title} from {log.place} ...",)
-        case LogMark.LIVE:
-            return (f"{log.title} has written no logs yet.", "New lines appear here by themselves.")
-        case LogMark.LOST:
-            why = _sentence(f"Cannot read the logs of {log.title} from {log.place}", log.text)
-            return why, (_next_try(log.retry_at) or "trying again").capitalize() + "."
-        case LogMark.ENDED:
-            return (_sentence(f"{log.title} wrote no logs", log.text),)
-        case LogMark.FAILED:
-            return _sentence(f"Cannot read the logs of {log.title} from {log.place}", log.text), "Press G to try again."
-
-
-def _sentence(what: str, *more: str) -> str:
-    return ": ".join([what, ", ".join(filter(None, more))]) if any(more) else what
-
-
-def _next_try(at: datetime | None) -> str:
-    return f"next try {at.astimezone():%H:%M:%S}" if at else ""

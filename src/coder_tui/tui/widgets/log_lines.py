@@ -6,13 +6,9 @@ dropped and when a filter comes or goes.
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
 
-from rich.cells import cell_len, chop_cells, set_cell_size
-from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -20,18 +16,13 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from coder_tui.logs import ansi
-from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
+from coder_tui.logs.buffer import LogBuffer
 from coder_tui.logs.search import Filter
 from coder_tui.tui.glyphs import glyphs
 from coder_tui.tui.paint import wrap
+from coder_tui.tui.widgets.log_paint import SOURCES, LogPainter
 
-_SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
-_SOURCES = 6  # colours for sources
-_SOURCE_CELLS = 12
 _SIDEWAYS = 8  # cells per step
-_NARROW = 50  # below, levels and sources make room for the words
-_CACHED = 4096  # painted lines kept
 
 
 class LogLines(Widget):
@@ -49,7 +40,7 @@ class LogLines(Widget):
         "logs--mark",
         "logs--hit",
         "logs--bar",
-        *(f"logs--source-{index}" for index in range(_SOURCES)),
+        *(f"logs--source-{index}" for index in range(SOURCES)),
     }
     DEFAULT_CSS = """
     LogLines {
@@ -77,23 +68,16 @@ class LogLines(Widget):
     def __init__(self) -> None:
         super().__init__()
         self.following = True
-        self.wrapped = False
-        self._buffer = LogBuffer()
-        self._filter: Filter | None = None
+        self._looks: dict[str, Style] = {}
+        self._painter = LogPainter(self._style)
         self._top = 0  # number of the line at the top
         self._skip = 0  # rows of it above the view
-        self._left = 0  # cells scrolled sideways
         self._seen = 0  # lines below this number have been in view, or were there when following stopped
         self._page: list[Strip] | None = None
         self._drawn = (0, 0, 0)  # first, end and number of rows of the page
         self._thumb = (0, 0)
-        self._painted: dict[int, list[Strip]] = {}
         self._note: tuple[str, ...] = ()
-        self._shapes = glyphs()
-        self._dash = "─" if self._shapes.thumb != "|" else "-"
-        self._looks: dict[str, Style] = {}
-        self._source_count = 0
-        self._source_cells = 0
+        self._bar = glyphs().thumb
 
     # --- for the owner ---
 
@@ -101,7 +85,7 @@ class LogLines(Widget):
         """Show another buffer, or the same one through another filter (the position stays where the eye is)."""
         if buffer is not self._buffer:
             self.following, self._top, self._skip, self._seen = True, 0, 0, 0
-        self._buffer, self._filter, self._left = buffer, filter, 0
+        self._painter.buffer, self._painter.filter, self._painter.left = buffer, filter, 0
         self.restyle()
 
     def say(self, *paragraphs: str, voice: str = "logs--time") -> None:
@@ -115,18 +99,16 @@ class LogLines(Widget):
         """Lines or hits were added or dropped. Paints again only when that shows."""
         if self._drawn == (self._buffer.first, self._buffer.end, len(self._rows)):
             return
-        if len(self._buffer.sources) != self._source_count:
+        if len(self._buffer.sources) != self._painter.sources:
             self.restyle()
         elif self.following or not self._full or self._top < self._oldest or self._place_thumb() != self._thumb:
             self._repaint()
 
     def restyle(self) -> None:
         """Everything looks different: theme, width, wrapping, names of sources."""
-        self._painted.clear()
         self._looks.clear()
-        self._source_count = len(self._buffer.sources)
-        names = [cell_len(ansi.plain(self._buffer.name_of(source))) for source in self._buffer.sources if source]
-        self._source_cells = min(_SOURCE_CELLS, max(names)) if len(names) > 1 else 0
+        self._painter.width = self.size.width
+        self._painter.reset()
         self._repaint()
 
     @property
@@ -169,17 +151,18 @@ class LogLines(Widget):
 
     def scroll_sideways(self, steps: int) -> None:
         """Move the words by steps of eight cells; the time and level stay."""
-        left = max(0, self._left + steps * _SIDEWAYS)
-        widest = max((strip.cell_length for number in self._visible() for strip in self._body(number)), default=0)
-        left = min(left, max(0, -(-(widest - self._room) // _SIDEWAYS) * _SIDEWAYS))
-        if left != self._left and not self.wrapped:
-            self._left = left
-            self._painted.clear()
-            self._repaint()
+        left = max(0, self._painter.left + steps * _SIDEWAYS)
+        first = self._index(self._top)
+        visible = range(first, min(first + self.size.height, self._total))
+        over = self._painter.overhang(self._number(index) for index in visible)
+        left = min(left, max(0, -(-over // _SIDEWAYS) * _SIDEWAYS))
+        if left != self._painter.left and not self._painter.wrapped:
+            self._painter.left = left
+            self.restyle()
 
     def toggle_wrap(self) -> None:
         """Long lines in several rows, or cut."""
-        self.wrapped, self._left, self._skip = not self.wrapped, 0, 0
+        self._painter.wrapped, self._painter.left, self._skip = not self._painter.wrapped, 0, 0
         self.restyle()
 
     def _go(self, index: int, skip: int) -> None:
@@ -203,8 +186,13 @@ class LogLines(Widget):
     # --- rows: line numbers in order, before them one for the dropped lines ---
 
     @property
+    def _buffer(self) -> LogBuffer:
+        return self._painter.buffer
+
+    @property
     def _rows(self) -> Sequence[int]:
-        return self._filter.hits if self._filter else range(self._buffer.first, self._buffer.end)
+        found = self._painter.filter
+        return found.hits if found else range(self._buffer.first, self._buffer.end)
 
     @property
     def _oldest(self) -> int:
@@ -226,7 +214,7 @@ class LogLines(Widget):
         return min(bisect_left(self._rows, number) + (self._buffer.first > 0), max(0, self._total - 1))
 
     def _height(self, index: int) -> int:
-        return len(self._lines(self._number(index))) if self.wrapped else 1
+        return len(self._painter.rows(self._number(index))) if self._painter.wrapped else 1
 
     def _bottom(self) -> tuple[int, int]:
         """Index and skipped rows at which the last row is at the foot of the view."""
@@ -235,10 +223,6 @@ class LogLines(Widget):
             index -= 1
             rows += self._height(index)
         return index, max(0, rows - self.size.height)
-
-    def _visible(self) -> Iterator[int]:
-        for index in range(self._index(self._top), min(self._index(self._top) + self.size.height, self._total)):
-            yield self._number(index)
 
     @property
     def _full(self) -> bool:
@@ -253,8 +237,8 @@ class LogLines(Widget):
     def notify_style_update(self) -> None:
         """Another theme, or other rules."""
         super().notify_style_update()
-        self._painted.clear()
         self._looks.clear()
+        self._painter.reset()
         self._page = None
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
@@ -271,7 +255,7 @@ class LogLines(Widget):
         """Row `y` of the view."""
         if self._page is None:
             self._page = self._make_page()
-        return self._page[y] if y < len(self._page) else Strip.blank(self.size.width, self._base)
+        return self._page[y] if y < len(self._page) else Strip.blank(self.size.width, self._style(""))
 
     def _repaint(self) -> None:
         self._page = None
@@ -283,7 +267,7 @@ class LogLines(Widget):
         if not self._total:
             voices = [self._note[0], *["logs--time"] * len(self._note)] if self._note else []
             return [
-                self._fill([Segment(f" {row}", self._style(voice))], width)
+                Strip([Segment(f" {row}", self._style(voice))]).adjust_cell_length(width, self._style(""))
                 for voice, text in zip(voices, self._note[1:], strict=False)
                 for row in wrap(text, max(1, width - 2), 6)
             ][:height]
@@ -299,13 +283,13 @@ class LogLines(Widget):
         skip = self._skip
         while index < self._total and len(page) < height:
             number = self._number(index)
-            page += self._lines(number)[skip:]
+            page += self._painter.rows(number)[skip:]
             index, skip = index + 1, 0
         self._seen = self._buffer.end if self.following else max(self._seen, number + 1)
         del page[height:]
         self._thumb = self._place_thumb()
         start, size = self._thumb
-        bar = Segment(self._shapes.thumb, self._style("logs--bar"))
+        bar = Segment(self._bar, self._style("logs--bar"))
         for y in range(start, min(start + size, len(page))):
             page[y] = Strip([*page[y].crop(0, width - 1), bar], width)
         return page
@@ -319,95 +303,6 @@ class LogLines(Widget):
         index = total if self.following else self._index(self._top)
         return min(height - size, index * (height - size) // max(1, total - height)), size
 
-    def _lines(self, number: int) -> list[Strip]:
-        """One log line in rows of the full width."""
-        if number < self._buffer.first:
-            return [self._rule(f"{self._buffer.first:,} older lines dropped")]
-        rows = self._painted.get(number)
-        if rows is None:
-            if len(self._painted) > _CACHED:
-                self._painted.clear()
-            rows = self._painted[number] = self._paint(number)
-        return rows
-
-    def _paint(self, number: int) -> list[Strip]:
-        width = self.size.width
-        line = self._buffer.line(number, _SHOWN)
-        if line.level == NOTE:
-            return [self._rule(f"{_clock(line.at)} {ansi.plain(line.text)}")]
-        prefix = self._prefix(line)
-        indent = [Segment(" " * sum(segment.cell_length for segment in prefix), self._base)]
-        bodies = self._body(number)
-        if not self.wrapped:
-            bodies = [bodies[0].crop(self._left, self._left + self._room)]
-        return [self._fill([*(indent if i else prefix), *body], width) for i, body in enumerate(bodies)]
-
-    def _prefix(self, line: LogView) -> list[Segment]:
-        """Time, level and source, in the same cells for every line."""
-        prefix = [Segment(f"{_clock(line.at)} ", self._style("logs--time"))]
-        if self.size.width >= _NARROW:
-            level = LEVELS[line.level]
-            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'time'}")))
-            if self._source_cells:
-                name = ansi.plain(self._buffer.name_of(line.source_id))
-                index = self._buffer.sources.index(line.source_id) % _SOURCES
-                cells = set_cell_size(name, self._source_cells)
-                prefix.append(Segment(f"{cells} ", self._style(f"logs--source-{index}")))
-        return prefix
-
-    @property
-    def _room(self) -> int:
-        """Cells for the words: between the prefix and the scroll bar."""
-        prefix = 9
-        if self.size.width >= _NARROW:
-            prefix += 6 + (self._source_cells + 1 if self._source_cells else 0)
-        return max(8, self.size.width - prefix - 1)
-
-    def _body(self, number: int) -> list[Strip]:
-        """The words of a line: one strip of any width, or wrapped ones that fit."""
-        if number < self._buffer.first:
-            return []
-        line = self._buffer.line(number, _SHOWN)
-        base = self._style("logs--debug") if LEVELS[line.level] in ("trace", "debug") else self._base
-        segments = [
-            Segment(run.text, base + (self._style("logs--mark") if run.style.mark else _rich(run.style)))
-            for run in ansi.runs(line.text)
-        ]
-        if line.omitted:
-            more = f"{self._shapes.ellipsis} {line.omitted:,} bytes more"
-            segments.append(Segment(more, self._style("logs--mark")))
-        text = "".join(segment.text for segment in segments)
-        if self._filter and (marks := self._filter.query.marks(text)):
-            segments = list(_marked(segments, marks, self._style("logs--hit")))
-        if not self.wrapped:
-            return [Strip(segments)]
-        pieces = iter(segments)
-        rest: Segment | None = None
-        rows: list[Strip] = []
-        for row in chop_cells(text, self._room) or [""]:
-            wanted, taken = len(row), []
-            while wanted and (rest := rest or next(pieces, None)):
-                taken.append(Segment(rest.text[:wanted], rest.style))
-                wanted -= len(taken[-1].text)
-                left_over = rest.text[len(taken[-1].text) :]
-                rest = Segment(left_over, rest.style) if left_over else None
-            rows.append(Strip(taken))
-        return rows
-
-    def _rule(self, text: str) -> Strip:
-        """A divider: what happened to the stream here."""
-        width = self.size.width - 1
-        title = f"{self._dash * 2} {set_cell_size(text, min(cell_len(text), max(1, width - 6)))} "
-        rule = Segment(title + self._dash * (width - cell_len(title)), self._style("logs--note"))
-        return self._fill([rule], width + 1)
-
-    def _fill(self, segments: list[Segment], width: int) -> Strip:
-        return Strip(segments).adjust_cell_length(width, self._base)
-
-    @property
-    def _base(self) -> Style:
-        return self._style("")
-
     def _style(self, name: str) -> Style:
         """The Rich style of a component class; of the widget itself without a name."""
         style = self._looks.get(name)
@@ -415,52 +310,3 @@ class LogLines(Widget):
             visual = self.get_visual_style(name) if name else self.visual_style
             style = self._looks[name] = visual.rich_style
         return style
-
-
-def _clock(at: float) -> str:
-    """Local time of day of POSIX seconds; a time no clock knows is dashes."""
-    try:
-        return time.strftime("%H:%M:%S", time.localtime(at))
-    except (OverflowError, ValueError, OSError):
-        return "--:--:--"
-
-
-@lru_cache(maxsize=1024)
-def _rich(style: ansi.Style) -> Style:
-    """A run's own colours as a Rich style to lay over the line's."""
-    return Style(
-        color=_colour(style.fg),
-        bgcolor=_colour(style.bg),
-        bold=style.bold or None,
-        dim=style.dim or None,
-        italic=style.italic or None,
-        underline=style.underline or None,
-        reverse=style.reverse or None,
-        strike=style.strike or None,
-    )
-
-
-def _colour(colour: ansi.Colour) -> Color | None:
-    match colour:
-        case None:
-            return None
-        case int(index):
-            return Color.from_ansi(index)
-        case (red, green, blue):
-            return Color.from_rgb(red, green, blue)
-
-
-def _marked(segments: list[Segment], marks: list[tuple[int, int]], hit: Style) -> Iterator[Segment]:
-    """The segments with `hit` laid over the marked characters; marks ascend and may overlap."""
-    position, spans = 0, iter(marks)
-    start, end = next(spans)
-    for text, style, _ in segments:
-        done = 0
-        while done < len(text):
-            while end <= position + done:
-                start, end = next(spans, (1 << 62, 1 << 62))
-            inside = start <= position + done
-            stop = min(len(text), (end if inside else start) - position)
-            yield Segment(text[done:stop], style + hit if inside and style else style)
-            done = stop
-        position += len(text)

@@ -1,0 +1,190 @@
+"""Paints one line of a log: time, level, source and words, cut or wrapped to a width."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from coder_tui.logs import ansi
+from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
+from coder_tui.logs.search import Filter
+from coder_tui.tui.glyphs import glyphs
+
+SOURCES = 6
+"""Colours for sources: component classes `logs--source-0` and so on."""
+_SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
+_SOURCE_CELLS = 12
+_NARROW = 50  # below, levels and sources make room for the words
+_CACHED = 4096  # painted lines kept
+
+
+class LogPainter:
+    """Makes strips of the lines of a buffer, and keeps them. `style` gives the Rich style of a component class.
+
+    After changing an attribute, call `reset`.
+    """
+
+    def __init__(self, style: Callable[[str], Style]) -> None:
+        self.buffer = LogBuffer()
+        self.filter: Filter | None = None
+        self.width = 0  # cells of a row, the last of them for the scroll bar
+        self.left = 0  # cells that the words are moved to the left
+        self.wrapped = False
+        self.sources = 0  # how many the buffer had when we last looked
+        self._style = style
+        self._source_cells = 0
+        self._painted: dict[int, list[Strip]] = {}
+        self._shapes = glyphs()
+        self._dash = "─" if self._shapes.thumb != "|" else "-"
+
+    def reset(self) -> None:
+        """Everything looks different now."""
+        self._painted.clear()
+        self.sources = len(self.buffer.sources)
+        names = [cell_len(ansi.plain(self.buffer.name_of(source))) for source in self.buffer.sources if source]
+        self._source_cells = min(_SOURCE_CELLS, max(names)) if len(names) > 1 else 0
+
+    def overhang(self, numbers: Iterable[int]) -> int:
+        """By how many cells the widest of these lines is too wide."""
+        return max((strip.cell_length for number in numbers for strip in self._body(number)), default=0) - self._room
+
+    def rows(self, number: int) -> list[Strip]:
+        """One log line in rows of the full width; a number before the buffer's first stands for what was dropped."""
+        if number < self.buffer.first:
+            return [self._rule(f"{self.buffer.first:,} older lines dropped")]
+        rows = self._painted.get(number)
+        if rows is None:
+            if len(self._painted) > _CACHED:
+                self._painted.clear()
+            rows = self._painted[number] = self._paint(number)
+        return rows
+
+    def _paint(self, number: int) -> list[Strip]:
+        width = self.width
+        line = self.buffer.line(number, _SHOWN)
+        if line.level == NOTE:
+            return [self._rule(f"{_clock(line.at)} {ansi.plain(line.text)}")]
+        prefix = self._prefix(line)
+        indent = [Segment(" " * sum(segment.cell_length for segment in prefix), self._style(""))]
+        bodies = self._body(number)
+        if not self.wrapped:
+            bodies = [bodies[0].crop(self.left, self.left + self._room)]
+        return [self._fill([*(indent if i else prefix), *body], width) for i, body in enumerate(bodies)]
+
+    def _prefix(self, line: LogView) -> list[Segment]:
+        """Time, level and source, in the same cells for every line."""
+        prefix = [Segment(f"{_clock(line.at)} ", self._style("logs--time"))]
+        if self.width >= _NARROW:
+            level = LEVELS[line.level]
+            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'time'}")))
+            if self._source_cells:
+                name = ansi.plain(self.buffer.name_of(line.source_id))
+                index = self.buffer.sources.index(line.source_id) % SOURCES
+                cells = set_cell_size(name, self._source_cells)
+                prefix.append(Segment(f"{cells} ", self._style(f"logs--source-{index}")))
+        return prefix
+
+    @property
+    def _room(self) -> int:
+        """Cells for the words: between the prefix and the scroll bar."""
+        prefix = 9
+        if self.width >= _NARROW:
+            prefix += 6 + (self._source_cells + 1 if self._source_cells else 0)
+        return max(8, self.width - prefix - 1)
+
+    def _body(self, number: int) -> list[Strip]:
+        """The words of a line: one strip of any width, or wrapped ones that fit."""
+        if number < self.buffer.first:
+            return []
+        line = self.buffer.line(number, _SHOWN)
+        base = self._style("logs--debug") if LEVELS[line.level] in ("trace", "debug") else self._style("")
+        segments = [
+            Segment(run.text, base + (self._style("logs--mark") if run.style.mark else _rich(run.style)))
+            for run in ansi.runs(line.text)
+        ]
+        if line.omitted:
+            more = f"{self._shapes.ellipsis} {line.omitted:,} bytes more"
+            segments.append(Segment(more, self._style("logs--mark")))
+        text = "".join(segment.text for segment in segments)
+        if self.filter and (marks := self.filter.query.marks(text)):
+            segments = list(_marked(segments, marks, self._style("logs--hit")))
+        if not self.wrapped:
+            return [Strip(segments)]
+        pieces = iter(segments)
+        rest: Segment | None = None
+        rows: list[Strip] = []
+        for row in chop_cells(text, self._room) or [""]:
+            wanted, taken = len(row), []
+            while wanted and (rest := rest or next(pieces, None)):
+                taken.append(Segment(rest.text[:wanted], rest.style))
+                wanted -= len(taken[-1].text)
+                left_over = rest.text[len(taken[-1].text) :]
+                rest = Segment(left_over, rest.style) if left_over else None
+            rows.append(Strip(taken))
+        return rows
+
+    def _rule(self, text: str) -> Strip:
+        """A divider: what happened to the stream here."""
+        width = self.width - 1
+        title = f"{self._dash * 2} {set_cell_size(text, min(cell_len(text), max(1, width - 6)))} "
+        rule = Segment(title + self._dash * (width - cell_len(title)), self._style("logs--note"))
+        return self._fill([rule], width + 1)
+
+    def _fill(self, segments: list[Segment], width: int) -> Strip:
+        return Strip(segments).adjust_cell_length(width, self._style(""))
+
+
+def _clock(at: float) -> str:
+    """Local time of day of POSIX seconds; a time no clock knows is dashes."""
+    try:
+        return time.strftime("%H:%M:%S", time.localtime(at))
+    except (OverflowError, ValueError, OSError):
+        return "--:--:--"
+
+
+@lru_cache(maxsize=1024)
+def _rich(style: ansi.Style) -> Style:
+    """A run's own colours as a Rich style to lay over the line's."""
+    return Style(
+        color=_colour(style.fg),
+        bgcolor=_colour(style.bg),
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+        underline=style.underline or None,
+        reverse=style.reverse or None,
+        strike=style.strike or None,
+    )
+
+
+def _colour(colour: ansi.Colour) -> Color | None:
+    match colour:
+        case None:
+            return None
+        case int(index):
+            return Color.from_ansi(index)
+        case (red, green, blue):
+            return Color.from_rgb(red, green, blue)
+
+
+def _marked(segments: list[Segment], marks: list[tuple[int, int]], hit: Style) -> Iterator[Segment]:
+    """The segments with `hit` laid over the marked characters; marks ascend and may overlap."""
+    position, spans = 0, iter(marks)
+    start, end = next(spans)
+    for text, style, _ in segments:
+        done = 0
+        while done < len(text):
+            while end <= position + done:
+                start, end = next(spans, (1 << 62, 1 << 62))
+            inside = start <= position + done
+            stop = min(len(text), (end if inside else start) - position)
+            yield Segment(text[done:stop], style + hit if inside and style else style)
+            done = stop
+        position += len(text)
