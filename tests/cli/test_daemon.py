@@ -17,6 +17,7 @@ import pytest
 from coder_tui.cli.main import main
 from coder_tui.errors import HubError, StorageError
 from coder_tui.hub import daemon
+from coder_tui.hub.core import DATABASE
 from coder_tui.hub.daemon import ADDRESS_FILE, LOG_FILE, HubAddress
 
 
@@ -86,10 +87,8 @@ def test_a_hub_that_cannot_start_says_why(tmp_path: Path) -> None:
         daemon.start(tmp_path / "file")
     bad = tmp_path / "bad"
     bad.mkdir()
-    daemon.stop(bad)
-    for name in ("hub.db", "hub.sqlite", "hub.sqlite3"):
-        (bad / name).write_text("this is no database at all, it is a text that is long enough to be looked at")
-    with pytest.raises(HubError, match="did not start"):
+    (bad / DATABASE).write_text("this is no database at all, but a text that is long enough to be looked at")
+    with pytest.raises(HubError, match=r"did not start: cannot use .*hub.db: the file is not a database"):
         daemon.start(bad)
 
 

@@ -40,7 +40,10 @@ def _port(text: str) -> int:
 
 
 def _connection() -> Parser:
-    """Which deployment: given before or after the verb. There is no flag for a token, only for its file."""
+    """Which deployment: given before or after the verb. There is no flag for a token, only for its file.
+
+    A new one for each verb: parsers share the objects of a parent, and so their defaults.
+    """
     flags = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     group = flags.add_argument_group("deployment")
     group.add_argument("--url", help="a Coder deployment or a hub (default: CODER_URL, our config, the coder CLI)")
@@ -51,10 +54,9 @@ def _connection() -> Parser:
 
 def build() -> Parser:
     """The whole grammar. Parsed arguments carry `run`: `module:function`, called with them."""
-    connection = _connection()
     parser = Parser(
         prog="coder-tui",
-        parents=[connection],
+        parents=[_connection()],
         description="The terminal cockpit for people who run AI agents. Without a verb: the cockpit.",
         epilog="A token is never given on the command line: use --token-file, CODER_SESSION_TOKEN or login.",
     )
@@ -93,7 +95,7 @@ def build() -> Parser:
 
     new = verbs.add_parser(
         "new",
-        parents=[connection],
+        parents=[_connection()],
         usage="coder-tui new NAME [options] [-- CMD...]",
         help="a workspace on the hub, running CMD in a terminal that outlives us",
     )
@@ -103,7 +105,7 @@ def build() -> Parser:
     new.add_argument("--ttl", default="", metavar="2h", help="stop the workspace after this time")
     new.set_defaults(run="coder_tui.cli.new:run", command=[])
 
-    ls = verbs.add_parser("ls", parents=[connection], help="the fleet, once")
+    ls = verbs.add_parser("ls", parents=[_connection()], help="the fleet, once")
     ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
     ls.add_argument("--json", action="store_true", help="for programs")
     ls.set_defaults(run="coder_tui.cli.ls:run")
@@ -122,7 +124,7 @@ def build() -> Parser:
     login.add_argument("--name", default="", help="name of the deployment (default: its host)")
     login.set_defaults(run="coder_tui.cli.login:run")
 
-    doctor = verbs.add_parser("doctor", parents=[connection], help="what is installed, where things are, what answers")
+    doctor = verbs.add_parser("doctor", parents=[_connection()], help="what is installed, where things are, what answers")
     doctor.set_defaults(run="coder_tui.cli.doctor:run")
     return parser
 

@@ -63,7 +63,7 @@ class Stage:
 
     def address(self, timeout: float = 20.0) -> daemon.HubAddress:
         """Wait until the hub accepts connections. Blocks; raises HubError with the hub's own last words."""
-        found = daemon.read_address(daemon.first_line(self.hub, timeout))
+        found = daemon.read_address(daemon.first_line(self.hub, timeout), self.hub.pid)
         if not found:
             raise HubError("the demo's hub did not start", why=daemon.last_words(self.root / daemon.LOG_FILE))
         return found
