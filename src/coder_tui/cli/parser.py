@@ -124,7 +124,7 @@ def build() -> Parser:
     login.add_argument("--name", default="", help="name of the deployment (default: its host)")
     login.set_defaults(run="coder_tui.cli.login:run")
 
-    doctor = verbs.add_parser("doctor", parents=[_connection()], help="what is installed, where things are, what answers")
+    doctor = verbs.add_parser("doctor", parents=[_connection()], help="what is installed, and what answers")
     doctor.set_defaults(run="coder_tui.cli.doctor:run")
     return parser
 
