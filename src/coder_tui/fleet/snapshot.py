@@ -218,6 +218,7 @@ class Row:
     due: bool = False  # the workspace's deadline is near while the app is working or asking
     stale: bool = False  # not confirmed since the link was lost
     log_at: datetime | None = None  # when we last saw the agent's log grow; None: not since we look
+    _folded: str = field(default="", init=False, repr=False, compare=False)
 
     @property
     def status(self) -> Status | None:
@@ -225,6 +226,26 @@ class Row:
         if self.app:
             return self.app.latest
         return self.workspace.last_status if self.agent is None else None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """What a filter's words look at: workspace and owner, agent, app, message."""
+        status = self.status
+        return (
+            self.workspace.title,
+            self.agent.name if self.agent else "",
+            self.app.name if self.app else "",
+            self.app.slug if self.app else "",
+            status.message if status else "",
+            self.alert.message if self.alert else "",
+        )
+
+    @property
+    def folded(self) -> str:
+        """The texts in one case-folded string, made once: a filter looks at every row at every key typed."""
+        if not self._folded:
+            object.__setattr__(self, "_folded", "\n".join(self.texts).casefold())
+        return self._folded
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from fnmatch import translate
+from functools import lru_cache
 from operator import ge, gt, le, lt
 from typing import Protocol
 
@@ -76,7 +77,7 @@ class Word:
 
     def matches(self, row: Row, snapshot: Snapshot, now: datetime) -> bool:
         """Whether one of the row's texts contains the word."""
-        return any(self.text in text.casefold() for text in texts(row))
+        return self.text in row.folded
 
     def __str__(self) -> str:
         return quoted(self.text)
@@ -91,7 +92,7 @@ class Regex:
 
     def matches(self, row: Row, snapshot: Snapshot, now: datetime) -> bool:
         """Whether the pattern is found in one of the row's texts."""
-        return any(self.pattern.search(text[:SEARCHED]) for text in texts(row))
+        return any(self.pattern.search(text[:SEARCHED]) for text in row.texts)
 
     def __str__(self) -> str:
         return f"/{self.source}/"
@@ -114,7 +115,7 @@ class Named:
             return user != "" and user.casefold() == row.workspace.owner.casefold()
         found = [text.casefold() for text in VALUES[self.name](row)]
         if "*" in value or "?" in value:
-            return any(re.match(translate(value.replace("[", "[[]")), text) for text in found)
+            return any(_glob(value).match(text) for text in found)
         return value in found if self.name in ("owner", "state") else any(value in text for text in found)
 
     def __str__(self) -> str:
@@ -149,19 +150,6 @@ class Is:
 
     def __str__(self) -> str:
         return f"is:{self.flag}"
-
-
-def texts(row: Row) -> tuple[str, ...]:
-    """What words and regular expressions look at."""
-    status = row.status
-    return (
-        row.workspace.title,
-        row.agent.name if row.agent else "",
-        row.app.name if row.app else "",
-        row.app.slug if row.app else "",
-        status.message if status else "",
-        row.alert.message if row.alert else "",
-    )
 
 
 def states(row: Row) -> tuple[str, ...]:
@@ -214,3 +202,8 @@ def duration(text: str) -> timedelta | None:
     if not parts or "".join(map("".join, parts)) != text:
         return None
     return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+
+
+@lru_cache(maxsize=64)
+def _glob(value: str) -> re.Pattern[str]:
+    return re.compile(translate(value.replace("[", "[[]")))
