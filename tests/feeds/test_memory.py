@@ -71,7 +71,7 @@ def test_the_file_is_private(tmp_path: Path) -> None:
         assert path.stat().st_mode & 0o077 == 0, path.name
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(garbage=st.binary(min_size=1, max_size=400))
 def test_any_garbage_is_moved_aside(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
     directory = tmp_path_factory.mktemp("state")

@@ -165,7 +165,7 @@ class DeploymentFeed:
 
     async def _finished(self, rest: RestClient, build_id: str) -> None:
         """Wait for a build's end; raise if it did not succeed."""
-        delay = 0.25
+        delay = 0.1
         while (build := await rest.build(build_id)).job.status in {"pending", "running", "canceling"}:
             await self._clock.sleep(delay)
             delay = min(delay * 1.5, 5.0)
