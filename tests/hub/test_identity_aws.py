@@ -73,7 +73,10 @@ def test_line_breaks_in_the_signature_are_the_endpoint_s_own() -> None:
 
 @pytest.mark.parametrize("size", [1024, 2048])
 def test_both_key_sizes_of_aws_sign(size: int) -> None:
-    assert verify(sign(document(), signer(size)), document(), trust(signer(1024), signer(2048)))
+    assert (
+        verify(sign(document(), signer(size)), document(), trust(signer(1024), signer(2048))).instance_id
+        == "i-0b02d936754a6d637"
+    )
 
 
 @pytest.mark.parametrize("armour", [False, True])
@@ -89,7 +92,7 @@ def test_the_pkcs7_form_proves_the_document_it_carries(armour: bool, given_docum
 def test_a_detached_pkcs7_message_proves_the_document_beside_it() -> None:
     options = (PKCS7Options.DetachedSignature,)
     data = kit.b64(kit.message(document().encode(), signer(2048), options=options))
-    assert verify(data, document(), trust(signer(2048)))
+    assert verify(data, document(), trust(signer(2048))).instance_id == "i-0b02d936754a6d637"
     with pytest.raises(IdentityError):
         verify(data, document(instanceId="i-ffffffff"), trust(signer(2048)))
 
@@ -155,7 +158,7 @@ def test_bad_proofs_are_refused(signature: str, text: str, says: str) -> None:
 
 def test_a_clock_that_is_a_little_off_is_forgiven() -> None:
     text = document(pendingTime="2026-11-24T12:01:30Z")
-    assert verify(sign(text), text)
+    assert verify(sign(text), text).instance_id == "i-0b02d936754a6d637"
 
 
 @pytest.mark.parametrize(("start", "end"), [(NOW - 9 * DAY, NOW - DAY), (NOW + DAY, NOW + 9 * DAY)])
@@ -163,6 +166,12 @@ def test_a_signing_certificate_out_of_its_time_is_refused(start: Any, end: Any) 
     holder = kit.pinned(1024, start=start, end=end)
     with pytest.raises(IdentityError, match="not valid now"):
         verify(sign(document(), holder), document(), trust(holder))
+
+
+def test_a_renewed_certificate_for_the_same_key_is_enough() -> None:
+    old = kit.pinned(1024, name="aws1024", start=NOW - 9 * DAY, end=NOW - DAY)
+    assert old.key is signer().key
+    assert verify(sign(document()), document(), trust(old, signer())).instance_id == "i-0b02d936754a6d637"
 
 
 def test_a_region_without_certificates_says_so() -> None:
@@ -223,7 +232,9 @@ def test_every_bundled_region_has_both_kinds_of_key() -> None:
 def test_extra_roots_come_from_pem_files(tmp_path: Path) -> None:
     file = tmp_path / "extra.pem"
     file.write_bytes(b"# ours\n" + signer().certificate.public_bytes(Encoding.PEM))
-    assert aws.verify(sign(document()), document(), roots.aws_roots([file]), now=NOW)
+    assert (
+        aws.verify(sign(document()), document(), roots.aws_roots([file]), now=NOW).instance_id == "i-0b02d936754a6d637"
+    )
 
 
 @pytest.mark.parametrize(

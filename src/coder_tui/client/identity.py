@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from coder_tui.client.credentials import Credentials
+from coder_tui.client.rest import tls_context, unreachable
 from coder_tui.errors import (
     ApiError,
     CoderTuiError,
@@ -77,7 +79,8 @@ async def fetch_proof(cloud: CloudName, *, base: str | None = None, agent_name: 
     Raises UnreachableError when nothing answers there, CredentialsError when what answers is not that cloud.
     """
     base = base or metadata_url()
-    async with httpx.AsyncClient(base_url=base, timeout=_METADATA_TIMEOUT, trust_env=False) as client:
+    verify = base.startswith("https:")  # loading the trust store for nothing costs 20 ms
+    async with httpx.AsyncClient(base_url=base, timeout=_METADATA_TIMEOUT, trust_env=False, verify=verify) as client:
         service = _Metadata(client, cloud)
         if cloud == "aws":
             return await _aws(service, agent_name)
@@ -94,19 +97,20 @@ async def exchange(
     `client` brings its own trust, proxies and extra headers. Raises CredentialsError (401), NotFoundError (404),
     ApiError (400, 409 and the rest), UnreachableError, ProtocolError.
     """
+    where = Credentials("agent", url.rstrip("/"), "", "instance identity")
     if client is None:
-        async with httpx.AsyncClient(timeout=_EXCHANGE_TIMEOUT) as own:
+        verify = tls_context(where.url) or False  # False only for plain http
+        trust_env = not where.is_loopback
+        async with httpx.AsyncClient(timeout=_EXCHANGE_TIMEOUT, verify=verify, trust_env=trust_env) as own:
             return await exchange(url, cloud, proof, client=own)
-    address = f"{url.rstrip('/')}/api/v2/workspaceagents/{cloud}{_SUFFIX}"
+    address = f"{where.url}/api/v2/workspaceagents/{cloud}{_SUFFIX}"
     try:
         # redirects are not followed: they could carry the proof to another host
         response = await client.post(
             address, content=encode(proof), headers={"Content-Type": "application/json"}, follow_redirects=False
         )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise UnreachableError(
-            f"cannot reach {one_line(url)[:200]}", why=_why(error), fix="check the URL, the network and the VPN"
-        ) from None
+        raise unreachable(where, error) from None
     if response.status_code != 200:
         raise _refused(cloud, response.status_code, response.content)
     token = SessionToken.read(response.content)

@@ -62,10 +62,11 @@ def verify(signature: str, document: str, roots: AwsRoots, *, now: datetime) -> 
     signers = roots.signers(region)
     if not signers:
         raise IdentityError("AWS", "no certificate is known for the document's region; add one to the hub's roots")
-    signer = next((c for c in signers if _signed_by(c, raw, message, signed)), None)
-    if signer is None:
+    made_by = [certificate for certificate in signers if _signed_by(certificate, raw, message, signed)]
+    if not made_by:
         raise IdentityError("AWS", "no trusted certificate of the document's region made this signature")
-    if not signer.not_valid_before_utc - SKEW <= now <= signer.not_valid_after_utc + SKEW:
+    # AWS renews a certificate and keeps its key: any one that is valid will do
+    if not any(c.not_valid_before_utc - SKEW <= now <= c.not_valid_after_utc + SKEW for c in made_by):
         raise IdentityError("AWS", "the signing certificate is not valid now; add the region's current one")
     issued = _pending_time(facts)
     check_times("AWS", now, issued=issued, expires=None)
