@@ -8,14 +8,17 @@ import sys
 import uuid
 import webbrowser
 from collections.abc import Callable
+from datetime import datetime
 
 from textual.message import Message
 from textual.screen import Screen
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import PtyTarget, Source
+from coder_tui.fleet.explain import explain
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
+from coder_tui.tui.screens.explain import ExplainScreen
 from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
 
@@ -60,6 +63,7 @@ class Commands(Screen[None]):
     source: Source
     snapshot: Snapshot
     read_only: bool
+    clock: Callable[[], datetime]
 
     class RefreshAsked(Message):
         """Read everything again; the application starts a source that stopped."""
@@ -190,6 +194,12 @@ class Commands(Screen[None]):
         self.tell(f"Copied: {text[:60]}")
 
     # --- dialogs ---
+
+    def action_explain(self) -> None:
+        """Show why the row is in its state."""
+        row = self.row()
+        if row is not None:
+            self.app.push_screen(ExplainScreen(row, explain(row, self.snapshot, self.clock())))
 
     def action_workspace(self) -> None:
         """Start, stop or restart, once the person said yes."""

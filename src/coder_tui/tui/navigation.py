@@ -45,6 +45,7 @@ class Navigation(Commands):
         self.page = Page.AGENTS  # where the focus is
         self.right_page = Page.TIMELINE  # what the medium layout's right side shows
         self.zoomed = ""  # id of the pane that has the window
+        self._last_pane: Widget | None = None  # had the focus before the window became too small for any
 
     def arranged(self) -> None:
         """Panes came or went: the screen follows with what depends on it."""
@@ -70,6 +71,8 @@ class Navigation(Commands):
         self.set_class(bool(self.zoomed), "-zoomed")
         self.mark_path()
         self.tabs.show(self.right_page)
+        if layout is not Layout.TINY and self.focused is None and self._last_pane is not None:
+            self._last_pane.focus()
         self.arranged()
 
     def mark_path(self) -> None:
@@ -119,7 +122,7 @@ class Navigation(Commands):
 
     def on_descendant_focus(self) -> None:
         """The page follows the focus, also when the mouse moved it."""
-        pane = self.focused_pane()
+        pane = self._last_pane = self.focused_pane()
         if pane is not None and self._page_of(pane) is not self.page:
             self._show_page(self._page_of(pane))
         else:

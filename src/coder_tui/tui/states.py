@@ -7,6 +7,7 @@ from datetime import datetime
 
 from coder_tui.fleet import attention
 from coder_tui.fleet.snapshot import Row, Status, Workspace
+from coder_tui.text import one_line
 
 # The states of the wire (contract: app statuses) and how we show them. Others are shown by their own word.
 _WIRE = {
@@ -66,14 +67,14 @@ def name_of(row: Row) -> str:
     """`agent/app`, as short as it stays unique."""
     if row.agent is None:
         return ""
-    return f"{row.agent.name}/{row.app.slug}" if row.app else row.agent.name
+    return one_line(f"{row.agent.name}/{row.app.slug}" if row.app else row.agent.name)
 
 
 def path_of(row: Row) -> list[str]:
-    """Workspace, agent, app: what is there of it."""
+    """Workspace, agent, app: what is there of it, safe to paint."""
     parts = [row.workspace.title]
     if row.agent is not None:
         parts.append(row.agent.name)
     if row.app is not None:
         parts.append(row.app.name or row.app.slug)
-    return parts
+    return [one_line(part) for part in parts]
