@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from pathlib import Path
@@ -119,7 +119,7 @@ class Cockpit:
         for name, feed in self._feeds.items():
             feed.watch([key.workspace_id for key in workspaces if key.deployment == name])
 
-    async def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
+    async def follow_logs(self, deployment: str, agent_id: str) -> AsyncGenerator[LogEvent, None]:
         """History, then live lines, of one agent."""
         async with aclosing(self._feed(deployment).follow_logs(agent_id)) as events:
             async for event in events:
