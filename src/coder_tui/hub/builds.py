@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from coder_tui.errors import StorageError
 from coder_tui.hub.agents import LiveAgent, app_id
 from coder_tui.hub.clock import to_time
 from coder_tui.hub.events import agent_logs_topic, build_logs_topic
@@ -128,16 +129,27 @@ class Builds:
         stage = _STAGES.get(Transition(build.transition), "Deleting workspace")
         try:
             await self._advance(build, JobStatus.RUNNING, "Setting up", f"build {build.build_number}: {stage}")
+            error = await self._provision(build, parameters, stage)
+            if error:
+                await self._advance(build, JobStatus.FAILED, stage, error, error=error)
+            else:
+                await self._advance(build, JobStatus.SUCCEEDED, "Cleaning up", "done")
+        except StorageError as full:
+            log.error("build %s cannot be recorded: %s", build.id, full)
+        self.deadline_changed()
+
+    async def _provision(self, build: WorkspaceBuild, parameters: Parameters, stage: str) -> str:
+        """Do what the build is for; why it failed, or ""."""
+        try:
             await self._end_agents(build.workspace_id)
             if build.transition == Transition.START:
                 await self._begin_agent(build, parameters, stage)
-            await self._advance(build, JobStatus.SUCCEEDED, "Cleaning up", "done")
-        except BuildError as error:
-            await self._advance(build, JobStatus.FAILED, stage, str(error), error=str(error))
+        except (BuildError, StorageError) as error:
+            return str(error)
         except Exception as error:
             log.exception("build %s failed", build.id)
-            await self._advance(build, JobStatus.FAILED, stage, "internal error", error=f"internal error: {error}")
-        self.deadline_changed()
+            return f"internal error: {error}"
+        return ""
 
     async def _advance(self, build: WorkspaceBuild, status: JobStatus, stage: str, text: str, error: str = "") -> None:
         """One transition of the job, with its line in the log, committed and published."""

@@ -14,9 +14,11 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from coder_tui.errors import StorageError
 from coder_tui.hub.attachment import HIGH, LOW, Attachment
 from coder_tui.hub.process import child_environment, hang_up, kill, set_size, shell_argv, spawn
 
@@ -38,6 +40,10 @@ _LAST_READS = 64  # turns spent on output left behind; a program that outlives t
 _SMALL = 4 << 10  # pieces of the ring are joined up to here, or single bytes would cost fifty each
 
 
+Report = Callable[[int], Awaitable[None]]
+"""Gets the exit code of a managed session."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run: a command line for the user's shell (empty: a login shell), where, what to add to the environment,
@@ -53,9 +59,9 @@ class Program:
 class Session:
     """One running (or, if managed, ended) program and its clients. Everything runs on the event loop."""
 
-    def __init__(self, process: asyncio.subprocess.Process, master: int, *, managed: bool) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, master: int, report: Report | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        self._process, self._master, self.managed = process, master, managed
+        self._process, self._master, self._report = process, master, report
         self._ring: deque[bytes] = deque()
         self._ring_size = 0
         self._total = 0  # bytes of output so far
@@ -70,6 +76,11 @@ class Session:
         self.ended = asyncio.Event()
         self._loop.add_reader(master, self._readable)
         self._waiter = asyncio.create_task(self._wait(), name=f"pty:{process.pid}")
+
+    @property
+    def managed(self) -> bool:
+        """Whether it is the command of a workspace."""
+        return self._report is not None
 
     @property
     def pid(self) -> int:
@@ -226,8 +237,11 @@ class Session:
         os.close(self._master)
         self._input.clear()
         self._input_room.set()
-        if self.managed:
+        if self._report is not None:
             self._output(f"\r\n[process exited with code {self.exit_code}]\r\n".encode())
+            # known to the log before any client can ask
+            with suppress(StorageError):
+                await self._report(self.exit_code)
         self.ended.set()
         for client in self._clients:
             client.finish(self._close_code)
@@ -241,33 +255,16 @@ class Sessions:
         self._sessions: dict[tuple[str, str], Session] = {}
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._watches: dict[str, asyncio.Task[None]] = {}
         self._starting = asyncio.Lock()
 
     def pids(self, agent_id: str) -> list[int]:
         """Leaders of an agent's running sessions."""
         return [s.pid for (agent, _), s in self._sessions.items() if agent == agent_id and not s.ended.is_set()]
 
-    def managed(self, agent_id: str) -> bool:
-        """Whether the agent's own command is still running."""
-        return any(
-            agent == agent_id and session.managed and not session.ended.is_set()
-            for (agent, _), session in self._sessions.items()
-        )
-
-    async def start_managed(
-        self, agent_id: str, token: str, program: Program, ended: Callable[[int], Awaitable[None]]
-    ) -> Session:
-        """Run a workspace's command. `ended` gets its exit code. Raises OSError if it cannot be started."""
+    async def start_managed(self, agent_id: str, token: str, program: Program, report: Report) -> Session:
+        """Run a workspace's command; `report` gets its exit code. Raises OSError if it cannot be started."""
         async with self._starting:
-            session = await self._start((agent_id, token), program, managed=True)
-
-        async def watch() -> None:
-            await session.ended.wait()
-            await ended(session.exit_code or 0)
-
-        self._watches[agent_id] = self._own(watch(), f"managed:{agent_id}")
-        return session
+            return await self._start((agent_id, token), program, report)
 
     async def attach(self, agent_id: str, token: str, program: Program) -> tuple[Session, Attachment]:
         """Attach to the session, starting `program` if there is none (or it has ended). Raises OSError."""
@@ -275,7 +272,7 @@ class Sessions:
         async with self._starting:
             session = self._sessions.get(key)
             if session is None or (session.ended.is_set() and not session.managed):
-                session = await self._start(key, program, managed=False)
+                session = await self._start(key, program)
             timer = self._timers.pop(key, None)
             if timer is not None:
                 timer.cancel()
@@ -290,12 +287,9 @@ class Sessions:
         self._timers[key] = asyncio.get_running_loop().call_later(self._grace, self._expire, key, session)
 
     async def end_agent(self, agent_id: str) -> None:
-        """End every session of an agent, wait until the end of its command was reported, and forget them."""
+        """End every session of an agent and forget them."""
         keys = [key for key in self._sessions if key[0] == agent_id]
         await self._end(keys, 1000, self._hangup_grace)
-        watch = self._watches.pop(agent_id, None)
-        if watch is not None:
-            await watch
 
     async def close(self) -> None:
         """End everything; clients are told that the server goes away (1001)."""
@@ -303,7 +297,7 @@ class Sessions:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _start(self, key: tuple[str, str], program: Program, *, managed: bool) -> Session:
+    async def _start(self, key: tuple[str, str], program: Program, report: Report | None = None) -> Session:
         process, master = await spawn(
             shell_argv(program.command),
             directory=program.directory,
@@ -311,8 +305,8 @@ class Sessions:
             columns=program.columns,
             rows=program.rows,
         )
-        session = self._sessions[key] = Session(process, master, managed=managed)
-        if not managed:
+        session = self._sessions[key] = Session(process, master, report)
+        if report is None:
             self._own(self._forget(key, session), f"shell:{key[0]}")
         return session
 
@@ -337,8 +331,7 @@ class Sessions:
                 timer.cancel()
         await asyncio.gather(*(session.end(code=code, grace=grace) for session in sessions))
 
-    def _own(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        return task

@@ -20,7 +20,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from coder_tui.errors import StorageError
 from coder_tui.hub.identity import agent_token, require_user
@@ -168,7 +168,11 @@ async def read_body(request: Request) -> bytes:
 
 async def read_json(request: Request, model: type[M]) -> M:
     """The body as `model`. Raises Refused: 400 for what is not such JSON, 413 for too much of it."""
-    body = await read_body(request)
+    return parse_json(await read_body(request), model)
+
+
+def parse_json(body: bytes, model: type[M]) -> M:
+    """A body as `model`. Raises Refused (400)."""
     try:
         return model.model_validate_json(body)
     except ValidationError:
@@ -176,8 +180,8 @@ async def read_json(request: Request, model: type[M]) -> M:
     # Go repairs what pydantic's parser refuses: bad UTF-8 and halves of surrogate pairs become U+FFFD
     try:
         value = _repaired(json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant))
-        if isinstance(value, dict):
-            return model.model_validate(value)
+        if isinstance(value, dict) or value is None:
+            return model.model_validate(value or {})
         detail = "the body must be an object"
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
@@ -228,9 +232,13 @@ class Socket(Response):
         try:
             await socket.accept()
             await self._session(socket)
-        except (WebSocketDisconnect, RuntimeError) as error:
-            # Starlette says RuntimeError when the peer closed first
-            log.debug("socket gone: %r", error)
+        except WebSocketDisconnect:
+            pass  # the peer has gone: nothing to say, nobody to say it to
+        except Exception as error:
+            if socket.client_state is WebSocketState.DISCONNECTED:
+                return  # Starlette's RuntimeError for a peer that closed first
+            log.error("socket %s failed: %s", scope["path"], error, exc_info=not isinstance(error, StorageError))
+            await socket.close(1011, "internal error")
 
 
 async def receive_data(socket: WebSocket) -> str | bytes | None:

@@ -20,6 +20,7 @@ from coder_tui.hub.template import Parameters, check_name
 from coder_tui.hub.web import (
     answer,
     no_content,
+    parse_json,
     path_uuid,
     query_bool,
     query_int,
@@ -155,8 +156,9 @@ async def usage(hub: Hub, request: Request) -> Response:
     """POST /workspaces/{id}/usage: the workspace is being used."""
     workspace_id = path_uuid(request, "workspace")
     shared = await the_workspace(hub, workspace_id)
-    if await read_body(request):
-        _check_usage(await read_json(request, WorkspaceUsage), shared)
+    body = await read_body(request)
+    if body:
+        _check_usage(parse_json(body, WorkspaceUsage), shared)
     now = hub.clock()
     await hub.storage.write(
         lambda db: db.execute("UPDATE workspaces SET last_used_at = ? WHERE id = ?", (now, workspace_id))

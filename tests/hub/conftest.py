@@ -1,0 +1,3 @@
+from tests.hub.support import hub
+
+__all__ = ["hub"]
