@@ -1,7 +1,7 @@
 """An append-only, bounded store of log lines: bytes blobs and compact columns, no Python object per line.
 
 Lines are numbered from 0 in order of arrival and keep their number for good, so that scroll positions and hits stay
-right when old lines are dropped. The text lies in chunks of about 256 KiB: each is one UTF-8 blob (every line ends in
+right when old lines are dropped. The text lies in chunks of about 64 KiB: each is one UTF-8 blob (every line ends in
 `\\n`) with a column each for line ends, levels, sources, times and ids. A full chunk is sealed (its text becomes
 immutable bytes), so a search may read it while lines arrive, and dropping the oldest lines frees one chunk without
 moving the others.
@@ -24,7 +24,7 @@ DEFAULT_LIMIT = 64 << 20
 """Bytes an agent's buffer may hold unless told otherwise."""
 
 _CODES = {name: code for code, name in enumerate(LEVELS) if name and code != NOTE}
-_CHUNK = 256 << 10  # bytes of text at which a chunk is sealed
+_CHUNK = 64 << 10  # bytes of text at which a chunk is sealed
 _SLICE = 256  # lines handled by one pass over the columns
 _COLUMNS = 4 + 1 + 4 + 8 + 8  # bytes per line in the columns of a chunk
 

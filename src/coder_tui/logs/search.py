@@ -218,7 +218,7 @@ class Filter:
         self._names = [term for term in query.terms if isinstance(term, SourceName)]
 
     def update(self, budget: float = float("inf")) -> bool:
-        """Search the lines that are new, for about `budget` seconds (a block of 256 KiB at least).
+        """Search the lines that are new, for about `budget` seconds (a block of 64 KiB at least).
 
         Forgets hits whose lines were dropped. False when there is more to do.
         """
