@@ -21,7 +21,7 @@ SOURCES = 6
 """Colours for sources: component classes `logs--source-0` and so on."""
 _SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
 _SOURCE_CELLS = 12
-_NARROW = 50  # below, levels and sources make room for the words
+_NARROW = 50  # below, levels are one letter and sources make room for the words
 _CACHED = 4096  # painted lines kept
 
 
@@ -49,7 +49,8 @@ class LogPainter:
         self._painted.clear()
         self.sources = len(self.buffer.sources)
         names = [cell_len(ansi.plain(self.buffer.name_of(source))) for source in self.buffer.sources if source]
-        self._source_cells = min(_SOURCE_CELLS, max(names)) if len(names) > 1 else 0
+        several = len(names) > 1 and self.width >= _NARROW
+        self._source_cells = min(_SOURCE_CELLS, max(names)) if several else 0
 
     def overhang(self, numbers: Iterable[int]) -> int:
         """By how many cells the widest of these lines is too wide."""
@@ -80,24 +81,26 @@ class LogPainter:
 
     def _prefix(self, line: LogView) -> list[Segment]:
         """Time, level and source, in the same cells for every line."""
-        prefix = [Segment(f"{_clock(line.at)} ", self._style("logs--time"))]
-        if self.width >= _NARROW:
-            level = LEVELS[line.level]
-            prefix.append(Segment(f"{level:<5} ", self._style(f"logs--{level or 'time'}")))
-            if self._source_cells:
-                name = ansi.plain(self.buffer.name_of(line.source_id))
-                index = self.buffer.sources.index(line.source_id) % SOURCES
-                cells = set_cell_size(name, self._source_cells)
-                prefix.append(Segment(f"{cells} ", self._style(f"logs--source-{index}")))
+        level, cells = LEVELS[line.level], self._level_cells
+        prefix = [
+            Segment(f"{_clock(line.at)} ", self._style("logs--time")),
+            Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}")),
+        ]
+        if self._source_cells:
+            name = ansi.plain(self.buffer.name_of(line.source_id))
+            index = self.buffer.sources.index(line.source_id) % SOURCES
+            prefix.append(Segment(f"{set_cell_size(name, self._source_cells)} ", self._style(f"logs--source-{index}")))
         return prefix
+
+    @property
+    def _level_cells(self) -> int:
+        return 5 if self.width >= _NARROW else 1
 
     @property
     def _room(self) -> int:
         """Cells for the words: between the prefix and the scroll bar."""
-        prefix = 9
-        if self.width >= _NARROW:
-            prefix += 6 + (self._source_cells + 1 if self._source_cells else 0)
-        return max(8, self.width - prefix - 1)
+        sources = self._source_cells + 1 if self._source_cells else 0
+        return max(8, self.width - 9 - self._level_cells - 1 - sources - 1)
 
     def _body(self, number: int) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
