@@ -107,6 +107,14 @@ def test_a_negative_serial_number_is_refused() -> None:
         verified(kit.by_hand(CONTENT, rsa_signer()).replace(certificate, negative))
 
 
+def test_a_certificate_of_an_unknown_version_is_refused() -> None:
+    certificate = rsa_signer().certificate.public_bytes(Encoding.DER)
+    changed = certificate.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020107"), 1)
+    assert changed != certificate
+    with pytest.raises(cms.CmsError, match="cannot be read"):
+        verified(kit.by_hand(CONTENT, rsa_signer()).replace(certificate, changed))
+
+
 def test_another_key_does_not_verify() -> None:
     with pytest.raises(cms.CmsError, match="does not match"):
         cms.parse(good()).verify(kit.rsa_key("other").public_key())

@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509 import verification
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
@@ -53,7 +52,7 @@ def verify(encoding: str, signature: str, roots: AzureRoots, *, now: datetime) -
         content = message.verify(signer.public_key())
     except cms.CmsError as error:
         raise IdentityError("Azure", str(error)) from None
-    except (ValueError, UnsupportedAlgorithm):
+    except cms.FAULTS:
         raise IdentityError("Azure", "the signer's key is of an unknown kind") from None
     _check_chain(signer, _name(signer), message.certificates, roots, now)
 
@@ -74,7 +73,7 @@ def issuer_urls(certificate: x509.Certificate) -> tuple[str, ...]:
     """Where `certificate` says its issuer's certificate is (RFC 5280, 4.2.2.1); unverified."""
     try:
         access = certificate.extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except cms.FAULTS:
         return ()
     return tuple(
         item.access_location.value
@@ -89,7 +88,7 @@ def _name(signer: x509.Certificate) -> str:
     try:
         names = signer.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         found = [name.lower() for name in names.get_values_for_type(x509.DNSName)]
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except cms.FAULTS:
         found = []
     for name in found:
         if any(name == known or name.endswith("." + known) for known in NAMES):
@@ -117,7 +116,7 @@ def _check_chain(
         urls = tuple(url for certificate in (signer, *others) for url in issuer_urls(certificate))
         detail = f"the signer's certificate does not chain to a trusted root: {error}"[:300]
         raise UnknownIssuerError("Azure", detail, urls) from None
-    except (ValueError, UnsupportedAlgorithm):
+    except cms.FAULTS:
         raise IdentityError("Azure", "the signer's certificate cannot be checked") from None
 
 

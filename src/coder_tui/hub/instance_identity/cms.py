@@ -41,6 +41,18 @@ _RSA = {"1.2.840.113549.1.1.1", "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12"
 _EC = {"1.2.840.10045.2.1", "1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
 
 
+FAULTS = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.ExtensionNotFound,
+    x509.UnsupportedGeneralNameType,
+    Warning,  # where warnings are errors, a fault that is only warned of is one all the same
+)
+"""All that reading a stranger's certificate, or a part of it, may raise."""
+
+
 class CmsError(ValueError):
     """Not a SignedData of the kind read here, or its signature does not hold. The text says which."""
 
@@ -76,7 +88,7 @@ class SignedData:
                 extension = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
                 return extension.value.digest == self.key_id
             return certificate.serial_number == self.serial and certificate.issuer.public_bytes() == self.issuer
-        except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        except FAULTS:
             return False
 
     def verify(self, key: object, detached: bytes | None = None) -> bytes:
@@ -151,7 +163,7 @@ def _certificates(part: Element) -> tuple[x509.Certificate, ...]:
         raise CmsError("the message has too many certificates")
     try:
         return tuple(x509.load_der_x509_certificate(item) for item in raw)
-    except (ValueError, UnsupportedAlgorithm, Warning):  # a warning where warnings are errors: a fault all the same
+    except FAULTS:
         raise CmsError("a certificate in the message cannot be read") from None
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from coder_tui.errors import CoderTuiError, ConfigError, UnreachableError
-from coder_tui.hub.instance_identity import azure, google
+from coder_tui.hub.instance_identity import azure, cms, google
 from coder_tui.hub.instance_identity.roots import Certificates
 
 GOOGLE_KEYS = "https://www.googleapis.com/oauth2/v3/certs"
@@ -150,7 +150,7 @@ class AzureIssuers:
         try:
             body, _ = await _get(url, self._transport)
             certificates, until = _certificates(body), now + _LONGEST
-        except (UnreachableError, ValueError):
+        except (UnreachableError, *cms.FAULTS):
             certificates, until = (), now + _AGAIN
         if len(self._known) >= _MAX_ISSUERS:
             # anyone can make us remember a miss, so misses go first
@@ -166,7 +166,7 @@ def _certificates(body: bytes) -> Certificates:
         return tuple(x509.load_pem_x509_certificates(body)[:4])
     try:
         return (x509.load_der_x509_certificate(body),)
-    except ValueError:
+    except cms.FAULTS:
         return tuple(pkcs7.load_der_pkcs7_certificates(body)[:4])
 
 
