@@ -9,13 +9,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from coder_tui.cli.deployments import of_hub
 from coder_tui.cli.signals import EndSignals
-from coder_tui.client.credentials import Credentials
 from coder_tui.demo.stage import DUE_WITHIN, QUIET_AFTER, stage
 from coder_tui.paths import state_dir
-from coder_tui.wire.workspaces import CreateWorkspace
+
+if TYPE_CHECKING:
+    from coder_tui.client.credentials import Credentials
+    from coder_tui.wire.workspaces import CreateWorkspace
 
 HEADLESS_SECONDS = 20.0
 
@@ -38,6 +40,7 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
             opening = asyncio.create_task(asyncio.to_thread(the.address), name="demo-hub")
             await asyncio.sleep(0)
             # imported while the hub starts
+            from coder_tui.cli.deployments import of_hub
             from coder_tui.feeds.cockpit import Cockpit
             from coder_tui.fleet.codec import snapshot_json
 

@@ -16,10 +16,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coder_tui.errors import HubError
 from coder_tui.hub import daemon
-from coder_tui.wire.workspaces import CreateWorkspace, WorkspaceBuildParameter
+
+if TYPE_CHECKING:
+    from coder_tui.wire.workspaces import CreateWorkspace  # imported while the hub starts
 
 KINDS = ("data", "state", "config", "cache")
 QUIET_AFTER = timedelta(seconds=20)
@@ -73,6 +76,8 @@ class Stage:
         return [self._body(role) for role in CAST]
 
     def _body(self, role: Role) -> CreateWorkspace:
+        from coder_tui.wire.workspaces import CreateWorkspace, WorkspaceBuildParameter
+
         directory = self.work / role.workspace
         directory.mkdir()
         command = [sys.executable, "-P", "-m", f"coder_tui.demo.agents.{role.agent}"]
