@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_tui.terminal import libvt
-from coder_tui.terminal.core import Run, Style, TerminalCore, screen_text
+from coder_tui.terminal.core import TerminalCore, screen_text
 from coder_tui.terminal.fallback import BitttyCore
 from coder_tui.terminal.ghostty import GhosttyCore
 
@@ -37,28 +37,17 @@ streams = st.lists(sequences, max_size=30).map(b"".join)
 sizes = st.tuples(st.integers(1, 40), st.integers(1, 20))
 
 
-_SELECTORS = "".join(map(chr, range(0xFE00, 0xFE10)))
-
-
 def shown(core: TerminalCore) -> list[Any]:
     core.take_dirty()
     rows = [list(core.row(y)) for y in range(core.rows)]
     for row in rows:
         assert sum(run.width for run in row) == core.columns
         assert all(run.text and run.width > 0 for run in row)
-    return [[cell for run in row for cell in cells(run)] for row in rows] + [core.cursor, core.modes, core.title]
-
-
-def cells(run: Run) -> list[tuple[str, Style, int]]:
-    """A variation selector after a character without variants is kept or dropped by libghostty-vt depending on where
-    the output was cut. It shows nothing, so it is not compared."""
-    if run.cluster:
-        return [(run.text.rstrip(_SELECTORS), run.style, run.width)]
-    return [(char, run.style, run.width // len(run.text)) for char in run.text]
+    return [*rows, core.cursor, core.modes, core.title]
 
 
 @given(streams, sizes, st.data())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_chunks_do_not_matter(stream: bytes, size: tuple[int, int], data: st.DataObject) -> None:
     whole, cut = GhosttyCore(*size, 100), GhosttyCore(*size, 100)
     whole.feed(stream)
@@ -66,15 +55,13 @@ def test_chunks_do_not_matter(stream: bytes, size: tuple[int, int], data: st.Dat
     while rest:
         at = data.draw(st.integers(1, len(rest)))
         cut.feed(rest[:at])
-        if data.draw(st.booleans()):
-            cut.take_dirty()
         rest = rest[at:]
     assert shown(whole) == shown(cut)
     assert whole.take_replies() == cut.take_replies()
 
 
 @given(st.lists(st.tuples(streams, sizes, st.integers(-30, 30)), max_size=6))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_resizes_and_scrolls_between(steps: list[tuple[bytes, tuple[int, int], int]]) -> None:
     core = GhosttyCore(20, 5, 100)
     for stream, size, scroll in steps:
@@ -89,7 +76,7 @@ def test_resizes_and_scrolls_between(steps: list[tuple[bytes, tuple[int, int], i
 
 
 @given(streams, sizes)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None, derandomize=True)
 def test_the_fallback_survives(stream: bytes, size: tuple[int, int]) -> None:
     core = BitttyCore(20, 5, 100)
     core.feed(stream)

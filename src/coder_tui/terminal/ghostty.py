@@ -151,24 +151,27 @@ class GhosttyCore:
             return ()
         lib.ghostty_render_state_get(state, libvt.STATE_ROW_ITERATOR, self._iterator)
         iterator = self._iterator[0]
-        rows: Sequence[int]
+        rows: list[int] = []
         if dirty[0] == libvt.DIRTY_FULL:
-            rows = range(self.rows)
-            for y in rows:
-                if lib.ghostty_render_state_row_iterator_next(iterator):
-                    self._shown[y] = self._read_row(y)
+            for y in range(self.rows):
+                if not lib.ghostty_render_state_row_iterator_next(iterator):
+                    break
+                self._take_row(y, rows)
         else:
-            rows = []
             while lib.ghostty_render_state_row_iterator_next_dirty(iterator, self._dirty_y):
-                y = self._dirty_y[0]
-                self._shown[y] = self._read_row(y)
-                rows.append(y)
+                self._take_row(self._dirty_y[0], rows)
         lib.ghostty_render_state_clean(state)
         return rows
 
     def row(self, y: int) -> Sequence[Run]:
         """The runs of row `y`."""
         return self._shown[y]
+
+    def _take_row(self, y: int, changed: list[int]) -> None:
+        runs = self._read_row(y)
+        if runs != self._shown[y]:
+            self._shown[y] = runs
+            changed.append(y)
 
     def _read_row(self, y: int) -> list[Run]:
         view, iterator = self._view, self._iterator[0]
