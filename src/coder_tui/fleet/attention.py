@@ -96,13 +96,13 @@ def fresh(old: Snapshot, new: Snapshot) -> tuple[Alert, ...]:
     """Alerts of `new` that a person should be notified of: what began after `old`, once for each event.
 
     Nothing for a deployment whose list `old` had not yet read (the first load is not news), nothing acknowledged,
-    and nothing again for an event that went and came back.
+    nothing again for an event that went and came back, and one for an event seen twice (a deployment with two names).
     """
-    return tuple(
-        alert
-        for alert in new.alerts
-        if alert.seq > old.seq and not alert.acked and alert.key.deployment in old.confirmed
-    )
+    news: dict[str, Alert] = {}
+    for alert in new.alerts:
+        if alert.seq > old.seq and not alert.acked and alert.key.deployment in old.confirmed:
+            news.setdefault(alert.event_id, alert)
+    return tuple(news.values())
 
 
 def last_word(workspace: Workspace, agent: Agent | None, app: App | None) -> Said | None:
