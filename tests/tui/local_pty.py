@@ -24,7 +24,7 @@ class LocalPty:
         self.sizes: list[tuple[int, int]] = []
         self.retried = asyncio.Event()
         self.closed = False
-        self._events: asyncio.Queue[PtyEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[PtyEvent | Exception | None] = asyncio.Queue()
         self._history = bytearray()
         self._up = True
         self._pid = self._fd = -1
@@ -32,8 +32,11 @@ class LocalPty:
     def _start(self) -> None:
         pid, fd = pty.fork()
         if pid == 0:
-            os.environ.update(TERM="xterm-256color", PS1="$ ", LC_ALL="C.UTF-8")
-            os.execvp(self.argv[0], self.argv)
+            try:
+                os.environ.update(TERM="xterm-256color", PS1="$ ", LC_ALL="C.UTF-8")
+                os.execvp(self.argv[0], self.argv)
+            finally:
+                os._exit(127)
         self._pid, self._fd = pid, fd
         self._set_size()
         asyncio.get_running_loop().add_reader(fd, self._readable)
@@ -58,6 +61,8 @@ class LocalPty:
         self._start()
         yield PtyOpened()
         while (event := await self._events.get()) is not None:
+            if isinstance(event, Exception):
+                raise event
             yield event
             if isinstance(event, PtyEnded):
                 return
@@ -72,6 +77,10 @@ class LocalPty:
         self._up = True
         self._events.put_nowait(PtyOpened(again=True))
         self._events.put_nowait(PtyOutput(bytes(self._history)))
+
+    def fail(self, error: Exception) -> None:
+        """Break the stream itself."""
+        self._events.put_nowait(error)
 
     def inject(self, data: bytes) -> None:
         """Output as if the program had written it."""

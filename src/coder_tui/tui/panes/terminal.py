@@ -67,6 +67,7 @@ class TerminalPane(Widget, can_focus=True):
         self._screen = TerminalScreen()
         self._notice = Static(id="terminal-notice")
         self._leaving: Timer | None = None
+        self._left = False
         self._resizing: Timer | None = None
         self._countdown: Timer | None = None
         self._told: tuple[object, ...] = ()
@@ -216,7 +217,7 @@ class TerminalPane(Widget, can_focus=True):
     @property
     def captures_keys(self) -> bool:
         """Whether keys belong to the program: not while there is none, nor once a leave was begun."""
-        return self.state not in (None, State.ENDED) and self._leaving is None
+        return self.state not in (None, State.ENDED) and self._leaving is None and not self._left
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Takes every key from the bindings of whatever is around the pane, priority ones too."""
@@ -225,8 +226,8 @@ class TerminalPane(Widget, can_focus=True):
     def on_key(self, event: events.Key) -> None:
         """To the program, but for the scrollback's keys."""
         if self._leaving is not None:
-            # Typed after `ctrl+]`: meant for where the person goes.
-            self._leave()
+            self._leave()  # typed after `ctrl+]`: meant for where the person goes
+        if self._left:
             return
         session = self._session
         if session is None:
@@ -278,25 +279,31 @@ class TerminalPane(Widget, can_focus=True):
 
     def action_leave(self) -> None:
         """Once: leave, unless a second one follows at once, which sends the key to the program."""
-        if self._leaving is None and self.captures_keys:
+        if self._leaving is not None:
+            self._stop_leaving()
+            if self._session is not None:
+                self._session.send(b"\x1d")
+        elif self.captures_keys:
             self._leaving = self.set_timer(LEAVE_SECONDS, self._leave)
             self._tell()
-            return
-        if self._leaving is None:
-            self.post_message(self.Left())
-            return
-        self._leaving.stop()
-        self._leaving = None
-        self._tell()
-        if self._session is not None:
-            self._session.send(b"\x1d")
+        else:
+            self._leave()
 
-    def _leave(self) -> None:
+    def _stop_leaving(self) -> None:
         if self._leaving is not None:
             self._leaving.stop()
             self._leaving = None
             self._tell()
+
+    def _leave(self) -> None:
+        self._stop_leaving()
+        # Until the focus has moved, keys are the app's. Should it stay, they are the program's again.
+        self._left = True
+        self.set_timer(LEAVE_SECONDS, self._stay)
         self.post_message(self.Left())
+
+    def _stay(self) -> None:
+        self._left = False
 
     # Focus and mouse
 
@@ -307,10 +314,8 @@ class TerminalPane(Widget, can_focus=True):
 
     def on_blur(self) -> None:
         """A hollow cursor, and word to the program."""
-        if self._leaving is not None:
-            self._leaving.stop()
-            self._leaving = None
-            self._tell()
+        self._stop_leaving()
+        self._left = False
         self._screen.active = False
         self._focus_report(False)
 
