@@ -202,7 +202,7 @@ async def test_only_changed_lines_are_painted() -> None:
 async def test_filter_good_and_bad() -> None:
     async with cockpit() as (pilot, screen, _):
         await press(pilot, "slash", *"ana")
-        assert [row.key.workspace_id for row in screen.needing_rows] == ["ws-ana-ci-flake"]
+        assert [key.workspace_id for key in screen.overview.needing] == ["ws-ana-ci-flake"]
         await press(pilot, "enter")
         assert screen.focused_pane() is screen.agents
         assert "bo/docs" not in screen_text(screen)
@@ -211,7 +211,7 @@ async def test_filter_good_and_bad() -> None:
         assert "column" in text
         assert "expected" in text
         await press(pilot, "escape")
-        assert len(screen.needing_rows) == 4
+        assert len(screen.overview.needing) == 4
         assert not screen.filter.is_open
 
 

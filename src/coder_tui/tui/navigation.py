@@ -10,9 +10,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from coder_tui.feeds.source import PtyTarget
-from coder_tui.fleet.snapshot import Row
 from coder_tui.tui.commands import Commands
 from coder_tui.tui.layout import LISTS, Arrangement, Layout, Page, arrange, shown, too_small
+from coder_tui.tui.overview import Overview
 from coder_tui.tui.panes.agents import AgentsPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
@@ -37,7 +37,7 @@ class Navigation(Commands):
     filter: FilterBar
     crumbs: Trail
     tabs: Trail
-    needing_rows: list[Row]
+    overview: Overview
 
     def __init__(self) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class Navigation(Commands):
     def go(self, page: Page) -> None:
         """Show a page and focus it. The lists' page begins with Needs you, unless the focus comes from there."""
         if page is Page.AGENTS:
-            self._go_to(self.needs if self.needing_rows and self.focused is self.agents else self.agents)
+            self._go_to(self.needs if self.overview.needing and self.focused is self.agents else self.agents)
         else:
             self._go_to({Page.TIMELINE: self.timeline, Page.LOGS: self.logs, Page.TERMINAL: self.terminal}[page])
 
@@ -135,7 +135,7 @@ class Navigation(Commands):
     @on(TerminalPane.Left)
     def action_leave_terminal(self) -> None:
         """Back to the list the person came from."""
-        self._go_to(self.needs if self.needing_rows and self.needs.key == self.agents.key else self.agents)
+        self._go_to(self.needs if self.overview.needing and self.needs.key == self.agents.key else self.agents)
 
     def attach(self, target: PtyTarget) -> None:
         """Attach the terminal and go there."""
@@ -175,7 +175,7 @@ class Navigation(Commands):
 
     def _cycle(self, step: int) -> None:
         panes: list[Widget] = [self.agents, self.timeline, self.logs, self.terminal]
-        if self.needing_rows:
+        if self.overview.needing:
             panes.insert(0, self.needs)
         current = self.focused_pane()
         place = panes.index(current) if current in panes else -max(step, 0)

@@ -20,10 +20,11 @@ class Notifier:
         self._rang = float("-inf")
         self._shown = ""
 
-    def update(self, snapshot: Snapshot, looked_at: Key | None) -> list[Alert]:
-        """A newer snapshot; `looked_at` is the row the person has before them. Returns what was worth a call."""
+    def update(self, snapshot: Snapshot, count: int, looked_at: Key | None) -> list[Alert]:
+        """A newer snapshot with `count` open alerts; `looked_at` is the row the person has before them. Returns what
+        was worth a call."""
         old, self._last = self._last, snapshot
-        self._retitle(snapshot)
+        self._retitle(count)
         if old is None:  # the first load is no news
             return []
         news = [alert for alert in fresh(old, snapshot) if alert.key != looked_at and alert.level in _CALLING]
@@ -33,8 +34,7 @@ class Notifier:
             self._bell()
         return news
 
-    def _retitle(self, snapshot: Snapshot) -> None:
-        count = sum(not alert.acked for alert in snapshot.alerts)
+    def _retitle(self, count: int) -> None:
         title = f"({count}) coder-tui" if count else "coder-tui"
         if title != self._shown:
             self._shown = title

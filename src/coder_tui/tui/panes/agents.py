@@ -21,37 +21,42 @@ class AgentsPane(LineList[Row | Workspace]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
-        self._rows: Sequence[Row] = ()
-        self._plan: list[int] = []  # index into the rows; inverted (~) for the heading of that row's workspace
+        self._places: list[int] = []  # of each row among the items
+        self._items: list[Row | Workspace] = []
         self.deployments = 1
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows: cheap when only their contents changed."""
-        old, self._rows = self._rows, rows
-        if len(old) == len(rows) and all(a is b or a.key == b.key for a, b in zip(old, rows, strict=True)):
-            if old is not rows:
-                self.replace(self._items())
+    def show(self, rows: Sequence[Row], changed: list[int] | None) -> None:
+        """Show these rows; `changed` are the places of those that differ from last time, None when keys differ."""
+        if changed is None:
+            self._rebuild(rows)
             return
-        plan: list[int] = []
-        keys: list[Key | None] = []
-        workspace = ""
-        for index, row in enumerate(rows):
-            if row.agent is None:
-                plan.append(index)
-                keys.append(row.key)
-            else:
-                if row.key.workspace_id != workspace:
-                    plan.append(~index)
-                    keys.append(None)
-                plan.append(index)
-                keys.append(row.key)
-            workspace = row.key.workspace_id
-        self._plan = plan
-        self.fill(self._items(), keys)
+        touched: list[int] = []
+        for place in changed:
+            row, index = rows[place], self._places[place]
+            self._items[index] = row
+            touched.append(index)
+            if index and isinstance(self._items[index - 1], Workspace):
+                self._items[index - 1] = row.workspace
+                touched.append(index - 1)
+        self.repaint_items(touched)
 
-    def _items(self) -> list[Row | Workspace]:
-        rows = self._rows
-        return [rows[place] if place >= 0 else rows[~place].workspace for place in self._plan]
+    def _rebuild(self, rows: Sequence[Row]) -> None:
+        """Headings before the first row of each workspace that has agents; one without is its own heading."""
+        items: list[Row | Workspace] = []
+        keys: list[Key | None] = []
+        places: list[int] = []
+        workspace = ""
+        for row in rows:
+            key = row.key
+            if row.agent is not None and key.workspace_id != workspace:
+                items.append(row.workspace)
+                keys.append(None)
+            workspace = key.workspace_id
+            places.append(len(items))
+            items.append(row)
+            keys.append(key)
+        self._places, self._items = places, items
+        self.fill(items, keys)
 
     def in_view(self) -> list[Key]:
         """The keys of the visible workspaces, without repetition."""

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.segment import Segment
 
-from coder_tui.fleet.snapshot import Row, Snapshot
+from coder_tui.fleet.snapshot import Key, Row
 from coder_tui.tui.paint import fit, spread
 from coder_tui.tui.states import name_of, of_row
 from coder_tui.tui.widgets.lines import LineList
 
 
-def needing(snapshot: Snapshot, rows: Sequence[Row]) -> list[Row]:
-    """Of `rows` (those that are shown): open alerts in the snapshot's order, then workspaces that stop soon."""
-    by_key = {row.key: row for row in rows if row.due or (row.alert is not None and not row.alert.acked)}
-    found = [by_key.pop(alert.key) for alert in snapshot.alerts if not alert.acked and alert.key in by_key]
-    warned = {row.key.workspace_id for row in found if row.due}
-    for row in by_key.values():
-        if row.due and row.key.workspace_id not in warned:
-            warned.add(row.key.workspace_id)
-            found.append(row)
-    return found
-
-
-class NeedsPane(LineList[Row]):
+class NeedsPane(LineList[Key]):
     """Two lines per row: shape, workspace, level, age; then the app's message, and the deadline when it is near."""
 
     BORDER_TITLE = "Needs you"
@@ -33,25 +21,41 @@ class NeedsPane(LineList[Row]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._title = ""
-        self.say(("Nobody needs you.", "muted"))
+        self._lookup: Callable[[Key], Row | None] = lambda key: None
+        self._rows: dict[Key, Row | None] = {}  # as painted
 
-    def show(self, rows: Sequence[Row]) -> None:
-        """Show these rows and take the height they need."""
-        keys = [row.key for row in rows]
-        if keys == list(self._keys) and keys:
-            self.replace(rows)
+    def show(self, keys: Sequence[Key], lookup: Callable[[Key], Row | None]) -> None:
+        """Show the rows of these keys and take the height they need. Rows are looked up when their line is painted."""
+        self._lookup = lookup
+        if keys is not self._keys and (not keys or list(keys) != self._keys):
+            self._rows.clear()
+            self.fill(keys, keys, 2)
+            self._take_height(len(keys))
             return
-        self.fill(rows, keys, 2)
-        title = f"Needs you ({len(rows)})" if rows else "Needs you"
+        seen = range(*self.in_sight)
+        self.repaint_items(index for index in seen if self._rows.get(keys[index]) is not lookup(keys[index]))
+
+    def _take_height(self, count: int) -> None:
+        title = f"Needs you ({count})" if count else "Needs you"
         if title != self._title:
             self._title = title
             self.border_title = title
-            self.styles.height = 2 * min(len(rows), self.MAX_ROWS) + 2 if rows else 3
-            self.set_class(not rows, "-empty")
+            self.styles.height = 2 * min(count, self.MAX_ROWS) + 2 if count else 3
+            self.set_class(not count, "-empty")
+
+    def explain_emptiness(self, hidden: int) -> None:
+        """Say that nobody needs a person, or that the filter hides `hidden` who do."""
+        if hidden:
+            self.say((f"The filter hides {hidden} who need{'s' if hidden == 1 else ''} you.", "due"))
+        else:
+            self.say(("Nobody needs you.", "muted"))
 
     def paint(self, index: int, line: int, width: int) -> list[Segment]:
         """One of the two lines."""
-        row, voices, dots = self.items[index], self.voices, self.glyphs.ellipsis
+        key, voices, dots = self.items[index], self.voices, self.glyphs.ellipsis
+        row = self._rows[key] = self._lookup(key)
+        if row is None:
+            return []
         look = of_row(row)
         alert = row.alert if row.alert is not None and not row.alert.acked else None
         voice = voices["faint"] if row.stale else voices.bold(look.voice if alert else "due")

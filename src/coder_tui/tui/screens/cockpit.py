@@ -19,17 +19,18 @@ from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
 from coder_tui.tui.layout import Layout, Page
 from coder_tui.tui.navigation import RIGHT, Navigation
 from coder_tui.tui.notify import Notifier
+from coder_tui.tui.overview import Overview
 from coder_tui.tui.paint import Voices
 from coder_tui.tui.palette import palette
 from coder_tui.tui.panes.agents import AgentsPane
 from coder_tui.tui.panes.logs import LogsPane
-from coder_tui.tui.panes.needs import NeedsPane, needing
+from coder_tui.tui.panes.needs import NeedsPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.screens.help import HelpScreen
 from coder_tui.tui.widgets.filterbar import FilterBar
 from coder_tui.tui.widgets.footer import FooterBar, Hint
-from coder_tui.tui.widgets.header import HeaderBar, count
+from coder_tui.tui.widgets.header import HeaderBar
 from coder_tui.tui.widgets.lines import LineList
 from coder_tui.tui.widgets.trail import Trail
 
@@ -56,9 +57,8 @@ class CockpitScreen(Navigation):
         self.source, self.clock, self.note, self.read_only = source, clock, note, read_only
         self.snapshot: Snapshot = source.snapshot
         self.selected: Key | None = None
-        self.needing_rows: list[Row] = []
+        self.overview = Overview()
         self._notifier = notifier
-        self._rows: tuple[Row, ...] | None = None  # as shown: after the filter
         self._row: Row | None = None  # as shown
         self._settle_timer: Timer | None = None
         self._tick_timer: Timer | None = None
@@ -121,35 +121,33 @@ class CockpitScreen(Navigation):
         for part in self._lists:
             part.now = now
         rows = self.filter.apply(snapshot, now)
-        if changed := rows is not self._rows:
-            self._rows = rows
-            self.needing_rows = needing(snapshot, rows)
-            self.needs.show(self.needing_rows)
-            self.agents.deployments = len(snapshot.deployments)
-            self.agents.show(rows)
-        self.header.tell(snapshot, now, count(snapshot) if changed else None)
+        changed = self.overview.update(snapshot, rows)
+        self.needs.show(self.overview.needing, snapshot.row)
+        self.needs.explain_emptiness(0 if rows is snapshot.rows else self.overview.alerts)
+        self.agents.deployments = len(snapshot.deployments)
+        self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
         self._keep_selection()
-        self._notifier.update(snapshot, self.selected)
+        self._notifier.update(snapshot, self.overview.alerts, self.selected)
         self._tick()
 
     def _keep_selection(self) -> None:
-        if self.selected is None and self.needing_rows:  # the first look goes to who needs it most
-            self._select(self.needing_rows[0].key)
+        if self.selected is None and self.overview.needing:  # the first look goes to who needs it most
+            self._select(self.overview.needing[0])
             if self.page is Page.AGENTS:
                 self.needs.focus()
-        elif self.needs.has_focus and self.needing_rows:
+        elif self.needs.has_focus and self.overview.needing:
             self._select(self.needs.key)  # what was acknowledged is gone: on to the next
         else:
             known = self.selected is not None and self.snapshot.row(self.selected) is not None
             self._select(self.selected if known else self.agents.key)
-        if self.needs.has_focus and not self.needing_rows:
+        if self.needs.has_focus and not self.overview.needing:
             self.agents.focus()
 
     def _tick(self) -> None:
         """Let ages grow where they are seen, and sleep as long as they allow: at rest almost nothing wakes up."""
         now = self.clock()
-        counting = self.header.tell(self.snapshot, now)
+        counting = self.header.tell(self.snapshot, self.overview, now)
         youngest = min((age for part in self._lists if (age := part.tick(now)) is not None), default=3600.0)
         wait = 1.0 if counting or youngest < 60 else 10.0 if youngest < 3600 else 60.0
         if self._tick_timer is not None:
@@ -159,7 +157,7 @@ class CockpitScreen(Navigation):
     def source_failed(self, why: str) -> None:
         """The source stopped (or runs again, when `why` is empty): said in the header, with the key that helps."""
         self.header.failure = f"{why} ({BY_ID['app.refresh'].key_text})" if why else ""
-        self.header.tell(self.snapshot, self.clock())
+        self.header.tell(self.snapshot, self.overview, self.clock())
 
     # --- selection ---
 
@@ -218,7 +216,7 @@ class CockpitScreen(Navigation):
 
     def shown_alerts(self) -> list[Alert]:
         """Open alerts of the rows in Needs you."""
-        return [row.alert for row in self.needing_rows if row.alert is not None and not row.alert.acked]
+        return list(self.overview.open)
 
     # --- keys ---
 
@@ -226,8 +224,8 @@ class CockpitScreen(Navigation):
         """What decides which actions can do something."""
         return reasons.Situation(
             row=self.row(),
-            alerts=len(self.shown_alerts()),
-            needing=any(True for _ in self.snapshot.needing()),
+            alerts=len(self.overview.open),
+            needing=bool(self.snapshot.alerts) and not self.snapshot.alerts[0].acked,
             read_only=self.read_only,
             tiny=self.arrangement.layout is Layout.TINY,
         )

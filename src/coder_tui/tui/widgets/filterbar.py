@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from itertools import compress
+from operator import is_not
 
 from textual import on
 from textual.app import ComposeResult
@@ -13,6 +15,9 @@ from textual.widgets import Input, Label, Static
 from coder_tui.errors import UsageError
 from coder_tui.fleet import query
 from coder_tui.fleet.snapshot import Row, Snapshot
+from coder_tui.tui.overview import differing
+
+_FULL_LOOK = timedelta(seconds=5)
 
 
 class FilterBar(Vertical):
@@ -27,7 +32,10 @@ class FilterBar(Vertical):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._query: query.Query | None = None
-        self._last: tuple[Row, ...] = ()
+        self._full: datetime | None = None  # when every row was judged
+        self._rows: tuple[Row, ...] = ()
+        self._verdicts: list[bool] = []
+        self._matching: tuple[Row, ...] = ()
 
     def compose(self) -> ComposeResult:
         """A prompt, the input, and under it what is wrong."""
@@ -57,15 +65,25 @@ class FilterBar(Vertical):
         self.display = False
 
     def apply(self, snapshot: Snapshot, now: datetime) -> tuple[Row, ...]:
-        """The snapshot's rows that match; the same object as last time when they are the same rows."""
-        wanted = self._query
+        """The snapshot's rows that match; the same object as last time when they are the same rows.
+
+        Between full looks, which time makes necessary (`age>10m`), only rows that changed are judged.
+        """
+        wanted, rows = self._query, snapshot.rows
         if wanted is None:
-            return snapshot.rows
-        matching = tuple(row for row in snapshot.rows if wanted.matches(row, snapshot, now))
-        same = len(matching) == len(self._last) and all(a is b for a, b in zip(self._last, matching, strict=True))
-        if not same:
-            self._last = matching
-        return self._last
+            return rows
+        places = differing(self._rows, rows) if self._full and now - self._full < _FULL_LOOK else None
+        if places is None:
+            self._verdicts = [wanted.matches(row, snapshot, now) for row in rows]
+            self._full = now
+        else:
+            for place in places:
+                self._verdicts[place] = wanted.matches(rows[place], snapshot, now)
+        self._rows = rows
+        matching = tuple(compress(rows, self._verdicts))
+        if len(matching) != len(self._matching) or any(map(is_not, matching, self._matching)):
+            self._matching = matching
+        return self._matching
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
@@ -81,6 +99,7 @@ class FilterBar(Vertical):
             return
         error.display = False
         self.set_class(False, "-wrong")
+        self._full = None
         self.post_message(self.Changed())
 
     @on(Input.Submitted)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from rich.segment import Segment
@@ -14,38 +13,8 @@ from textual.widget import Widget
 from coder_tui.fleet.snapshot import Deployment, Level, LinkState, Snapshot
 from coder_tui.fleet.timeline import short_age
 from coder_tui.tui.glyphs import Glyphs, glyphs
+from coder_tui.tui.overview import Overview
 from coder_tui.tui.paint import NO_VOICES, Voices, fit, spread
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What the header tells of a snapshot."""
-
-    agents: int = 0
-    asks: int = 0
-    failed: int = 0
-    lost: int = 0
-    working: int = 0
-
-
-def count(snapshot: Snapshot) -> Counts:
-    """Count the rows of a snapshot: agents (rows with an agent), open alerts, and what is working."""
-    levels = [alert.level for alert in snapshot.alerts if not alert.acked]
-    agents = working = 0
-    for row in snapshot.rows:
-        if row.agent is not None:
-            agents += 1
-            app = row.app
-            if app is not None and app.statuses and app.statuses[0].state == "working":
-                working += 1
-    return Counts(
-        agents=agents,
-        asks=levels.count(Level.ASKS),
-        failed=levels.count(Level.FAILED),
-        lost=levels.count(Level.LOST),
-        working=working,
-    )
-
 
 _WORST = (LinkState.REFUSED, LinkState.RETRYING, LinkState.CONNECTING, LinkState.POLLING, LinkState.LIVE)
 
@@ -85,20 +54,24 @@ class HeaderBar(Widget):
         self.glyphs: Glyphs = glyphs()
         self.failure = ""  # why the source stopped, if it did
         self._told: tuple[object, ...] = ()
-        self._counts = Counts()
+        self._counts: dict[str, int] = {}
         self._link = ("connecting", "muted")
         self._names = ""
         self._cached = ""
 
-    def tell(self, snapshot: Snapshot, now: datetime, counts: Counts | None = None) -> bool:
+    def tell(self, snapshot: Snapshot, overview: Overview, now: datetime) -> bool:
         """Show this snapshot at `now`; True while a countdown runs that needs a tick each second."""
-        if counts is not None:
-            self._counts = counts
+        levels = overview.levels
+        self._counts = {
+            "agents": overview.agents,
+            **{level: levels.get(level, 0) for level in (Level.ASKS, Level.FAILED, Level.LOST)},
+            "working": overview.working,
+        }
         deployments = snapshot.deployments.values()
         self._link = (self.failure, "failed") if self.failure else link_words(deployments, now)
         self._names = " + ".join(deployment.name for deployment in deployments)
         self._cached = f"last seen {short_age(now - snapshot.at)} ago" if snapshot.cached and snapshot.at else ""
-        told = (self._counts, self._link, self._names, self._cached)
+        told = (tuple(self._counts.values()), self._link, self._names, self._cached)
         if told != self._told:
             self._told = told
             self.refresh(Region(0, 0, self.size.width, 1))
@@ -128,14 +101,13 @@ class HeaderBar(Widget):
         return Strip(spread([*left, *counts], right, width), width).apply_style(base)
 
     def _count_parts(self) -> list[Segment]:
-        c, voices, g = self._counts, self.voices, self.glyphs
-        parts = [Segment(f"{c.agents} agent{'' if c.agents == 1 else 's'}   ", voices["muted"])]
-        if c.asks:
-            parts.append(Segment(f"{g.asks} {c.asks} ask{'s' if c.asks == 1 else ''} you   ", voices.bold("asks")))
-        if c.failed:
-            parts.append(Segment(f"{g.failed} {c.failed} failed   ", voices.bold("failed")))
-        if c.lost:
-            parts.append(Segment(f"{g.lost} {c.lost} lost   ", voices.bold("lost")))
-        if c.working:
-            parts.append(Segment(f"{g.working} {c.working} working   ", voices["working"]))
+        """Agents, then what needs a person, then what works; zeros are not worth a word."""
+        voices, g = self.voices, self.glyphs
+        agents = self._counts.get("agents", 0)
+        parts = [Segment(f"{agents} agent{'' if agents == 1 else 's'}   ", voices["muted"])]
+        for name, number in self._counts.items():
+            if number and name != "agents":
+                words = {"asks": "asks you" if number == 1 else "ask you"}.get(name, name)
+                voice = voices[name] if name == "working" else voices.bold(name)
+                parts.append(Segment(f"{g.of(name)} {number} {words}   ", voice))
         return parts

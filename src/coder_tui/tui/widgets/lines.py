@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import datetime
 from itertools import accumulate
 from typing import Any, Generic, TypeVar
@@ -109,13 +109,12 @@ class LineList(Widget, Generic[Item], can_focus=True):
         self._keep_in_view()
         self.refresh()
 
-    def replace(self, items: Sequence[Item]) -> None:
-        """The same keys with other contents: paint again only the visible lines whose item is another object."""
-        old, self.items = self.items, items
+    def repaint_items(self, indexes: Iterable[int]) -> None:
+        """These items changed their contents, not their keys: paint again those of them that are in view."""
         first, last = self.in_sight
-        changed = [index for index in range(first, last) if old[index] is not items[index]]
-        for index in changed:
-            self._dirty(self._starts[index], self._starts[index + 1])
+        for index in indexes:
+            if first <= index < last:
+                self._dirty(self._starts[index], self._starts[index + 1])
 
     # --- for owners ---
 
@@ -138,6 +137,8 @@ class LineList(Widget, Generic[Item], can_focus=True):
 
     def go(self, key: Hashable | None) -> bool:
         """Put the cursor on `key` without a message; False when there is no such key."""
+        if key is not None and key == self.key:
+            return True
         try:
             index = self._keys.index(key) if key is not None else -1
         except ValueError:
@@ -211,7 +212,7 @@ class LineList(Widget, Generic[Item], can_focus=True):
         return Segment(" ", background)
 
     def _dirty(self, first: int, last: int) -> None:
-        top = max(first, self.top)
+        top, last = max(first, self.top), min(last, self.top + self.size.height)
         if last > top:
             self.refresh(Region(0, top - self.top, self.size.width, last - top))
 
@@ -262,9 +263,7 @@ class LineList(Widget, Generic[Item], can_focus=True):
         if self.top != top:
             self.refresh()
         else:
-            for place in (old, index):
-                if 0 <= place < len(self.items):
-                    self._dirty(self._starts[place], self._starts[place + 1])
+            self.repaint_items((old, index))
         if tell:
             self.post_message(self.Moved(self, self._keys[index]))
 
