@@ -313,12 +313,12 @@ async def test_commands_that_cannot_be_done(tmp_path: Path) -> None:
         source = cockpit(tmp_path, credentials(url))
         with pytest.raises(UnreachableError, match="not connected yet"):
             await source.build(Key("acme", uuid(1)), "start")
-        with pytest.raises(UsageError, match="'explode'"):
-            await source.build(Key("acme", uuid(1)), "explode")
         with pytest.raises(NotFoundError, match="'elsewhere'"):
             await source.build(Key("elsewhere", uuid(1)), "start")
         async with running(source):
             await shows(source, live)
+            with pytest.raises(UsageError, match="'explode'"):
+                await source.build(Key("acme", uuid(1)), "explode")
             coder.workspaces.pop(uuid(1))
             with pytest.raises(ApiError):
                 await source.build(Key("acme", uuid(1)), "restart")

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.rest import tls_context, unreachable
+from coder_tui.client.failures import unreachable
+from coder_tui.client.rest import tls_context
 from coder_tui.errors import (
     ApiError,
     CoderTuiError,

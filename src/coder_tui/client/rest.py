@@ -24,13 +24,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from coder_tui import __version__
 from coder_tui.client.credentials import Credentials
-from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError
-from coder_tui.text import one_line
+from coder_tui.client.failures import refusal, unreachable
+from coder_tui.errors import ApiError
 from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
 from coder_tui.wire.base import WireModel, broken, encode
 from coder_tui.wire.identity import BuildInfo, User
 from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog
-from coder_tui.wire.problems import Problem
 from coder_tui.wire.workspaces import (
     CreateWorkspace,
     CreateWorkspaceBuild,
@@ -44,7 +43,7 @@ from coder_tui.wire.workspaces import (
 SESSION_HEADER = "Coder-Session-Token"
 USER_AGENT = f"coder-tui/{__version__}"
 
-PAGE = 500
+PAGE = 100
 """Workspaces per request when all are read."""
 _BIG = 1 << 16  # bytes of JSON that are parsed in a thread rather than on the event loop
 _MAX_BODY = 256 << 20
@@ -206,7 +205,7 @@ class RestClient:
                     )
                 yield response.aiter_bytes()
         except httpx.HTTPError as error:
-            raise self._unreachable(error) from None
+            raise unreachable(self.credentials, error) from None
 
     async def _read(
         self,
@@ -237,7 +236,7 @@ class RestClient:
                     self.latency_ms = (time.perf_counter() - start) * 1000
                     await self._body(response)
             except httpx.HTTPError as error:
-                raise self._unreachable(error) from None
+                raise unreachable(self.credentials, error) from None
             wait = _retry_after(response)
             if response.status_code != 429 or attempt + 1 == _TRIES_WHEN_BUSY or wait > _LONGEST_WAIT:
                 break
@@ -268,9 +267,6 @@ class RestClient:
     def _cannot(self, method: str, path: str) -> str:
         return f"{self.credentials.name} refused {method} {path.rsplit('/api/v2/', maxsplit=1)[-1]}"
 
-    def _unreachable(self, error: httpx.HTTPError) -> CoderTuiError:
-        return unreachable(self.credentials, error)
-
 
 def read_list(model: type[M], content: bytes | str) -> list[M]:
     """Parse a JSON array of `model`; `null` is empty. Raises ProtocolError."""
@@ -285,47 +281,6 @@ def read_list(model: type[M], content: bytes | str) -> list[M]:
 def _lists(model: type[WireModel]) -> TypeAdapter[Any]:
     array: Any = GenericAlias(list, (model,))
     return TypeAdapter(array | None)
-
-
-def refusal(
-    credentials: Credentials, what: str, status: int, content: bytes, headers: Mapping[str, str]
-) -> CoderTuiError:
-    """The error that an unsuccessful answer means. The body may be our JSON, a web page, or anything."""
-    try:
-        problem = Problem.read(content)
-    except CoderTuiError:
-        problem = Problem()
-    details = "; ".join(f"{item.field}: {item.detail}" for item in problem.validations)
-    why = one_line(". ".join(part.rstrip(".") for part in (problem.message, problem.detail, details) if part))[:500]
-    if status == 401:
-        return CredentialsError(
-            f"{credentials.name} does not accept the session token",
-            why=why,
-            fix=f"log in again: `coder login {credentials.url}` (the token came from {credentials.source})",
-        )
-    why = why or httpx.codes.get_reason_phrase(status)
-    fix = ""
-    if 300 <= status < 400:
-        target = one_line(str(headers.get("location", "")))[:200]
-        why, fix = f"it redirects to {target}", "use the URL that the deployment itself uses"
-    return ApiError(what, status=status, why=f"{status} {why}".strip(), fix=fix)
-
-
-def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
-    """A connection error in one sentence."""
-    cause: BaseException = error
-    while cause.__cause__ or cause.__context__:
-        cause = cause.__cause__ or cause.__context__ or cause
-    fix = "check the URL, the network and the VPN"
-    if isinstance(error, httpx.TimeoutException | TimeoutError):
-        why = "no answer in time"
-    elif isinstance(cause, ssl.SSLCertVerificationError):
-        why, fix = f"its certificate is not trusted ({cause.verify_message})", "set SSL_CERT_FILE to your CA's file"
-    elif isinstance(cause, ConnectionRefusedError):
-        why = "connection refused"
-    else:
-        why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
-    return UnreachableError(f"cannot reach {credentials.url}", why=one_line(why)[:200], fix=fix)
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -16,7 +16,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.rest import USER_AGENT, headers_of, refusal, unreachable
+from coder_tui.client.failures import refusal, unreachable
+from coder_tui.client.rest import USER_AGENT, headers_of
 from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, ProtocolError, UnreachableError
 from coder_tui.text import one_line
 

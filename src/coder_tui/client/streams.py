@@ -27,6 +27,7 @@ from coder_tui.wire.problems import Problem
 from coder_tui.wire.workspaces import Workspace
 
 _IDLE = 45.0  # seconds of silence that break an event stream: the server pings every 15
+_OPENING = 4  # watches of one deployment that open at the same time
 _BIG = 1 << 16  # bytes of JSON that are parsed in a thread rather than on the event loop
 
 
@@ -73,6 +74,8 @@ class Streams:
         self._rest, self._clock = rest, clock
         self.sse_only = False
         """The deployment answered 404 to `watch-ws` and then served the SSE form."""
+        # many watches open at once: in between, the event loop belongs to the screen
+        self._opening = asyncio.Semaphore(_OPENING)
 
     async def watch(self, workspace_id: str, backoff: Backoff | None = None) -> AsyncGenerator[WatchEvent, None]:
         """Follow one workspace: `watch-ws`, or `watch` (SSE) where that is missing.
@@ -164,7 +167,8 @@ class Streams:
         path = f"workspaces/{workspace_id}/watch"
         if not self.sse_only:
             try:
-                socket = await open_socket(self._rest.credentials, f"{path}-ws", tls=self._rest.tls)
+                async with self._opening:
+                    socket = await open_socket(self._rest.credentials, f"{path}-ws", tls=self._rest.tls)
             except ApiError as error:
                 if error.status != 404:
                     raise

@@ -12,13 +12,13 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import LogEvent
-from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError, UsageError
+from coder_tui.errors import CoderTuiError, CredentialsError, UnreachableError
+from coder_tui.feeds.builds import run_builds
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
 from coder_tui.fleet.snapshot import Deployment, Link, LinkState, Workspace
@@ -86,7 +86,10 @@ class DeploymentFeed:
 
     async def run(self) -> None:
         """Read, watch and recover until cancelled."""
-        rest = await self._connect()
+        rest = self._rest = await asyncio.to_thread(_prepare, self.credentials)
+        from coder_tui.client.streams import Streams
+
+        self._streams = Streams(rest, self._clock)
         try:
             async with rest, asyncio.TaskGroup() as group:
                 self._group = group
@@ -94,15 +97,6 @@ class DeploymentFeed:
         finally:
             self._group = self._rest = self._streams = None
             self._watches.clear()
-
-    async def _connect(self) -> RestClient:
-        client = await asyncio.to_thread(_load_client)
-        tls = await asyncio.to_thread(client.tls_context, self.credentials.url)
-        self._rest = client.RestClient(self.credentials, tls=tls)
-        from coder_tui.client.streams import Streams
-
-        self._streams = Streams(self._rest, self._clock)
-        return self._rest
 
     def refresh(self) -> None:
         """Read everything again now; lost streams are tried now too."""
@@ -147,35 +141,11 @@ class DeploymentFeed:
 
     async def build(self, workspace_id: str, transition: str) -> None:
         """Start, stop or restart. A restart waits for the stop to finish, then starts. Raises CoderTuiError."""
-        if transition not in {"start", "stop", "restart"}:
-            raise UsageError(f"no transition is called {transition!r}", fix="use start, stop or restart")
         if self._rest is None:
             raise self._not_running()
-        from coder_tui.wire.workspaces import CreateWorkspaceBuild
-
         rest = self._rest
-        if transition == "restart":
-            transition = "start"
-            if (await rest.workspace(workspace_id)).latest_build.status != "stopped":
-                stop = await rest.create_build(workspace_id, CreateWorkspaceBuild(transition="stop"))
-                await self._learn_now(rest, workspace_id)
-                await self._finished(rest, stop.id)
-        await rest.create_build(workspace_id, CreateWorkspaceBuild(transition=transition))
-        await self._learn_now(rest, workspace_id)
-
-    async def _finished(self, rest: RestClient, build_id: str) -> None:
-        """Wait for a build's end; raise if it did not succeed."""
-        delay = 0.1
-        while (build := await rest.build(build_id)).job.status in {"pending", "running", "canceling"}:
-            await self._clock.sleep(delay)
-            delay = min(delay * 1.5, 5.0)
-        if build.job.status != "succeeded":
-            raise ApiError(
-                f"the workspace was not stopped, so it is not started: its build {build.job.status}",
-                status=200,
-                why=one_line(build.job.error),
-                fix="look at the build's log",
-            )
+        async for _ in run_builds(rest, workspace_id, transition, self._clock):
+            await self._learn_now(rest, workspace_id)
 
     async def _learn_now(self, rest: RestClient, workspace_id: str) -> None:
         self._learn(await rest.workspace(workspace_id))
@@ -190,12 +160,12 @@ class DeploymentFeed:
                 await self._read(rest, began)
             except CredentialsError as error:
                 self._listed = False
-                self._tell_link(LinkState.REFUSED, str(error))
+                self._tell_link(Link(LinkState.REFUSED, why=str(error)))
                 await self._now.wait()
             except CoderTuiError as error:
                 self._listed = False
                 retry_at = self._backoff.lost()
-                self._tell_link(LinkState.RETRYING, error.why or error.what, retry_at)
+                self._tell_link(Link(LinkState.RETRYING, why=error.why or error.what, next_try=retry_at))
                 await self._backoff.pause()
             else:
                 self._backoff = Backoff(self._clock)
@@ -236,12 +206,11 @@ class DeploymentFeed:
         self._listed = True
         self._known = {row.id: row for row in rows}
         self._told = {workspace_id: when for workspace_id, when in self._told.items() if workspace_id in self._known}
-        self._emit([FleetListed(self.deployment.name, tuple(rows), at)])
         if was_lost:
             for watch in self._watches.values():
                 watch.backoff.nudge()
         self._choose_watches()
-        self._judge_link(at)
+        self._judge_link(at, FleetListed(self.deployment.name, tuple(rows), at))
 
     def _rows(self, workspaces: Sequence[wire.Workspace], at: datetime) -> list[Workspace]:
         from coder_tui.fleet.convert import workspace_row
@@ -310,32 +279,30 @@ class DeploymentFeed:
                 self._wake.set()
                 self._judge_link()
 
-    def _judge_link(self, refreshed_at: datetime | None = None) -> None:
-        """Live while any stream is up, or none is needed; polling while only the list works."""
+    def _judge_link(self, refreshed_at: datetime | None = None, *also: Event) -> None:
+        """Live while any stream is up, or none is needed; polling while only the list works. Told with `also`."""
         if not self._listed:
             return
         watches = self._watches.values()
         if not watches or any(watch.up for watch in watches):
-            self._tell_link(LinkState.LIVE, refreshed_at=refreshed_at)
+            self._tell_link(Link(LinkState.LIVE, refreshed_at=refreshed_at), *also)
         else:
             lost = [watch for watch in watches if watch.up is False]
             next_try = min((watch.retry_at for watch in lost if watch.retry_at), default=None)
-            self._tell_link(LinkState.POLLING, lost[0].why if lost else "", next_try, refreshed_at)
+            why = lost[0].why if lost else ""
+            self._tell_link(Link(LinkState.POLLING, why=why, next_try=next_try, refreshed_at=refreshed_at), *also)
 
-    def _tell_link(
-        self, state: LinkState, why: str = "", next_try: datetime | None = None, refreshed_at: datetime | None = None
-    ) -> None:
+    def _tell_link(self, link: Link, *also: Event) -> None:
+        """Tell the link's new state, and in the same breath `also`. `refreshed_at` is given by a read that worked."""
         old = self.deployment.link
-        link = Link(
-            state=state,
-            since=old.since if old.state is state else self._clock.now(),
-            why=why,
-            next_try=next_try,
-            latency_ms=self._rest.latency_ms if self._rest and refreshed_at else old.latency_ms,
-            refreshed_at=refreshed_at or old.refreshed_at,
+        link = replace(
+            link,
+            since=old.since if old.state is link.state else self._clock.now(),
+            latency_ms=self._rest.latency_ms if self._rest and link.refreshed_at else old.latency_ms,
+            refreshed_at=link.refreshed_at or old.refreshed_at,
         )
         self.deployment = replace(self.deployment, link=link)
-        self._emit([DeploymentChanged(self.deployment)])
+        self._emit([DeploymentChanged(self.deployment), *also])
 
     def _not_running(self) -> UnreachableError:
         return UnreachableError(
@@ -343,9 +310,12 @@ class DeploymentFeed:
         )
 
 
-def _load_client() -> ModuleType:
-    """Import the network libraries; in a thread, because that takes a few hundred milliseconds."""
+def _prepare(credentials: Credentials) -> RestClient:
+    """Load the network libraries and make a client; in a thread, because that takes a few hundred milliseconds."""
+    from anyio.lowlevel import checkpoint
+
     from coder_tui.client import pty, rest, streams
 
     del pty, streams
-    return rest
+    asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
+    return rest.RestClient(credentials)

@@ -1,0 +1,54 @@
+"""What goes wrong between us and a deployment, as one sentence each."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+
+import httpx
+
+from coder_tui.client.credentials import Credentials
+from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError
+from coder_tui.text import one_line
+from coder_tui.wire.problems import Problem
+
+
+def refusal(
+    credentials: Credentials, what: str, status: int, content: bytes, headers: Mapping[str, str]
+) -> CoderTuiError:
+    """The error that an unsuccessful answer means. The body may be our JSON, a web page, or anything."""
+    try:
+        problem = Problem.read(content)
+    except CoderTuiError:
+        problem = Problem()
+    details = "; ".join(f"{item.field}: {item.detail}" for item in problem.validations)
+    why = one_line(". ".join(part.rstrip(".") for part in (problem.message, problem.detail, details) if part))[:500]
+    if status == 401:
+        return CredentialsError(
+            f"{credentials.name} does not accept the session token",
+            why=why,
+            fix=f"log in again: `coder login {credentials.url}` (the token came from {credentials.source})",
+        )
+    why = why or httpx.codes.get_reason_phrase(status)
+    fix = ""
+    if 300 <= status < 400:
+        target = one_line(str(headers.get("location", "")))[:200]
+        why, fix = f"it redirects to {target}", "use the URL that the deployment itself uses"
+    return ApiError(what, status=status, why=f"{status} {why}".strip(), fix=fix)
+
+
+def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
+    """A connection error in one sentence."""
+    cause: BaseException = error
+    while cause.__cause__ or cause.__context__:
+        cause = cause.__cause__ or cause.__context__ or cause
+    fix = "check the URL, the network and the VPN"
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
+        why = "no answer in time"
+    elif isinstance(cause, ssl.SSLCertVerificationError):
+        why, fix = f"its certificate is not trusted ({cause.verify_message})", "set SSL_CERT_FILE to your CA's file"
+    elif isinstance(cause, ConnectionRefusedError):
+        why = "connection refused"
+    else:
+        why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
+    return UnreachableError(f"cannot reach {credentials.url}", why=one_line(why)[:200], fix=fix)
