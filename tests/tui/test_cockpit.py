@@ -332,7 +332,7 @@ async def test_shell_reattaches_under_the_same_token() -> None:
         await press(pilot, "s")
         token = source.ptys[0].target.reconnect
         assert source.ptys[0].target.command == ""
-    async with cockpit() as (pilot, screen, source):
+    async with cockpit() as (pilot, _, source):
         await press(pilot, "s")
         assert source.ptys[0].target.reconnect == token
         assert token != "app-claude"
