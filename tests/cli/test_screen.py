@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pty
 import signal
 import stat
+import subprocess
 import sys
 from pathlib import Path
 
@@ -58,3 +60,21 @@ def test_a_theme_that_does_not_exist(tmp_path: Path) -> None:
         assert term.screen.startswith("coder-tui: ")
         assert "no-such-theme" in term.screen
         assert LEAVE_ALTERNATE not in term.raw
+
+
+def test_a_terminal_that_vanishes_ends_it(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "coder_tui"],
+        env=environ(tmp_path) | {"TERM": "xterm-256color"},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        start_new_session=True,  # and no controlling terminal: no SIGHUP tells it
+    )
+    os.close(slave)
+    painted = b""
+    while b"next try" not in painted:
+        painted += os.read(master, 65536)
+    os.close(master)
+    assert process.wait(15) == 128 + signal.SIGHUP

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shlex
+import shutil
+import sys
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,14 +52,25 @@ def body(arguments: Namespace) -> CreateWorkspace:
         "directory": str(directory),
         "command": words[0] if len(words) == 1 else shlex.join(words),
         "app": arguments.app or _slug(words),
-        # the hub may have been started elsewhere: the command must be found as it would be here
-        "env": json.dumps({"PATH": os.environ.get("PATH", os.defpath)}) if words else "",
+        "env": json.dumps({"PATH": _path()}) if words else "",
     }
     return CreateWorkspace(
         name=arguments.name,
         rich_parameter_values=[WorkspaceBuildParameter(name=name, value=value) for name, value in values.items()],
         ttl_ms=ttl,
     )
+
+
+def _path() -> str:
+    """Our PATH: the hub may have been started elsewhere, and the command must be found as it would be here.
+
+    At its end the directory of `coder-tui` itself, so that an agent can always report.
+    """
+    path = os.environ.get("PATH", os.defpath)
+    own = Path(sys.executable).parent
+    if shutil.which("coder-tui", path=path) is None and (own / "coder-tui").exists():
+        path += os.pathsep + str(own)
+    return path
 
 
 def _slug(words: Sequence[str]) -> str:

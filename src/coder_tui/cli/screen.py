@@ -1,13 +1,73 @@
-"""Runs the cockpit on the real terminal: signals end it cleanly, a bug leaves a restored terminal and no traceback."""
+"""Runs the cockpit on the real terminal: signals and a vanished terminal end it cleanly, a bug leaves no traceback."""
 
 from __future__ import annotations
 
 import asyncio
+import io
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 
 from coder_tui.cli.signals import EndSignals
 from coder_tui.feeds.source import Source
 from coder_tui.tui import app as tui_app
+
+
+class Output(io.TextIOWrapper):
+    """Where the screen is written to. When the terminal is gone, calls `lost` once and swallows the rest.
+
+    Textual's writer thread would die of the error, and the next paint wait for it for ever.
+    """
+
+    def __init__(self, descriptor: int, lost: Callable[[], object]) -> None:
+        super().__init__(io.BufferedWriter(io.FileIO(os.dup(descriptor), "w")), encoding="utf-8", errors="replace")
+        self._lost: Callable[[], object] | None = lost
+
+    def write(self, text: str, /) -> int:
+        """Write, or learn that nobody can see it."""
+        try:
+            return super().write(text)
+        except OSError:
+            self._vanished()
+            return len(text)
+
+    def flush(self) -> None:
+        """Flush, or learn that nobody can see it."""
+        try:
+            super().flush()
+        except OSError:
+            self._vanished()
+
+    def close(self) -> None:
+        """Close; what could not be written is forgotten."""
+        with suppress(OSError):
+            super().close()
+
+    def _vanished(self) -> None:
+        lost, self._lost = self._lost, None
+        if lost:
+            lost()
+
+
+class Terminal(LinuxDriver):
+    """Textual's driver (Linux and macOS), writing to an `Output`."""
+
+    def __init__(self, app: Cockpit, **options: Any) -> None:
+        super().__init__(app, **options)
+        loop = asyncio.get_running_loop()
+        self._output = self._file = Output(2, lambda: loop.call_soon_threadsafe(app.hung_up))
+
+    def close(self) -> None:
+        """Wait for what is still to be written."""
+        super().close()
+        self._output.close()
 
 
 class Cockpit(tui_app.CockpitApp):
@@ -15,8 +75,17 @@ class Cockpit(tui_app.CockpitApp):
 
     CSS_PATH = str(Path(tui_app.__file__).with_name("app.tcss"))  # a relative one would be looked for beside this file
 
-    def _fatal_error(self) -> None:
-        self._close_messages_no_wait()
+    hung_up: Callable[[], object]
+    """What to do when the terminal is gone."""
+
+    def get_driver_class(self) -> type[Driver]:
+        """The terminal, which may vanish."""
+        return Terminal
+
+    def _print_error_renderables(self) -> None:
+        if self._exit_renderables and self._exception is None:
+            self._exception = RuntimeError("the terminal's input could not be understood")
+        self._exit_renderables.clear()
 
     @property
     def fault(self) -> Exception | None:
@@ -33,6 +102,7 @@ async def show(
     """
     app = Cockpit(source, title_note=note, read_only=read_only, theme=theme or None)
     signals.how = app.exit
+    app.hung_up = partial(signals.end, signal.SIGHUP)
     timer = asyncio.get_running_loop().call_later(seconds, app.exit) if seconds else None
     try:
         if not signals.code:

@@ -18,9 +18,10 @@ class EndSignals:
         self.how = how
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self._end, number)
+            loop.add_signal_handler(number, self.end, number)
 
-    def _end(self, number: int) -> None:
+    def end(self, number: int) -> None:
+        """As if the signal had arrived."""
         if not self.code:
             self.code = 128 + number
             self.how()
