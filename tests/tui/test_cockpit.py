@@ -177,7 +177,7 @@ async def test_cursor_keeps_its_key_when_rows_come_and_go() -> None:
         assert screen.snapshot.row(screen.selected) is not None
 
 
-async def test_only_changed_lines_are_painted() -> None:
+async def test_only_changed_lines_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cockpit() as (pilot, screen, source):
         painted: list[int] = []
         paint = screen.agents.paint
@@ -186,7 +186,7 @@ async def test_only_changed_lines_are_painted() -> None:
             painted.append(index)
             return [*paint(index, line, width)]
 
-        screen.agents.paint = counted  # type: ignore[method-assign,assignment]
+        monkeypatch.setattr(screen.agents, "paint", counted)
         source.apply(DeploymentChanged(Deployment("acme", link=replace(LIVE, latency_ms=31.0))))
         await pilot.pause()
         assert painted == []  # nothing that the list shows has changed
@@ -328,7 +328,7 @@ async def test_terminal_takes_every_key() -> None:
 
 
 async def test_shell_reattaches_under_the_same_token() -> None:
-    async with cockpit() as (pilot, screen, source):
+    async with cockpit() as (pilot, _, source):
         await press(pilot, "s")
         token = source.ptys[0].target.reconnect
         assert source.ptys[0].target.command == ""
