@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,9 +108,10 @@ async def read_until(socket: ClientConnection, wanted: bytes) -> bytes:
 
 async def close_code(socket: ClientConnection) -> int | None:
     """The code the server closes with, whatever it sends before."""
-    async with asyncio.timeout(BOUND):
-        async for _ in socket:
-            pass
+    with suppress(websockets.ConnectionClosedError):
+        async with asyncio.timeout(BOUND):
+            async for _ in socket:
+                pass
     return socket.close_code
 
 
@@ -121,7 +122,7 @@ async def type_line(socket: ClientConnection, text: str) -> None:
 
 @asynccontextmanager
 async def a_hub(
-    data_dir: Path, *, clock: Clock | None = None, grace: float = 300.0, hangup_grace: float = 2.0
+    data_dir: Path, *, clock: Clock | None = None, grace: float = 300.0, hangup_grace: float = 0.5
 ) -> AsyncIterator[Peer]:
     """A hub on the test's event loop, on a free port, and a client that holds its token."""
     async with running(data_dir, clock=clock, grace=grace, hangup_grace=hangup_grace) as hub:

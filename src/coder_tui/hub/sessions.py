@@ -253,6 +253,7 @@ class Sessions:
     def __init__(self, *, grace: float = GRACE, hangup_grace: float = HANGUP_GRACE) -> None:
         self._grace, self._hangup_grace = grace, hangup_grace
         self._sessions: dict[tuple[str, str], Session] = {}
+        self._running: set[Session] = set()
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._starting = asyncio.Lock()
@@ -293,7 +294,10 @@ class Sessions:
 
     async def close(self) -> None:
         """End everything; clients are told that the server goes away (1001)."""
-        await self._end(list(self._sessions), 1001, min(1.0, self._hangup_grace))
+        grace = min(1.0, self._hangup_grace)
+        await self._end(list(self._sessions), 1001, grace)
+        # those a cancelled stop build was waiting for
+        await asyncio.gather(*(session.end(code=1001, grace=grace) for session in self._running))
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -306,17 +310,18 @@ class Sessions:
             rows=program.rows,
         )
         session = self._sessions[key] = Session(process, master, report)
-        if report is None:
-            self._own(self._forget(key, session), f"shell:{key[0]}")
+        self._running.add(session)
+        self._own(self._forget(key, session), f"session:{key[0]}")
         return session
 
     async def _forget(self, key: tuple[str, str], session: Session) -> None:
         await session.ended.wait()
-        if self._sessions.get(key) is session:
+        self._running.discard(session)
+        if self._sessions.get(key) is session and not session.managed:
             del self._sessions[key]
-        timer = self._timers.pop(key, None)
-        if timer is not None:
-            timer.cancel()
+            timer = self._timers.pop(key, None)
+            if timer is not None:
+                timer.cancel()
 
     def _expire(self, key: tuple[str, str], session: Session) -> None:
         self._timers.pop(key, None)
