@@ -188,3 +188,16 @@ async def test_tls_to_a_server_without_it() -> None:
     ):
         with pytest.raises(UnreachableError, match="cannot reach https:"):
             await rest.me()
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@127.0.0.1:9", "nonsense://me:secret@127.0.0.1:9"])
+async def test_a_proxy_that_cannot_be_used(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises(UnreachableError, match=r"the proxy in the environment.*NO_PROXY") as caught:
+        RestClient(credentials("https://coder.example.com"))
+    assert "secret" not in str(caught.value)
+    async with (
+        serving(answering(lambda _: JSONResponse({"username": "kira"}))) as url,
+        RestClient(credentials(url)) as rest,
+    ):
+        assert (await rest.me()).username == "kira", "no proxy is between us and this machine"

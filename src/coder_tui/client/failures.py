@@ -52,3 +52,14 @@ def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
     else:
         why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
     return UnreachableError(f"cannot reach {credentials.url}", why=one_line(why)[:200], fix=fix)
+
+
+def bad_proxy(credentials: Credentials, error: Exception) -> UnreachableError:
+    """The environment's proxy cannot be used. The library's own words are left out: they may hold its password."""
+    return UnreachableError(
+        f"cannot reach {credentials.url}",
+        why="the proxy in the environment is of a kind we cannot use"
+        if isinstance(error, ImportError)
+        else "the proxy in the environment is not a proxy's URL",
+        fix="set HTTPS_PROXY or ALL_PROXY to an http:// proxy, or name the host in NO_PROXY",
+    )

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from coder_tui import __version__
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.failures import refusal, unreachable
+from coder_tui.client.failures import bad_proxy, refusal, unreachable
 from coder_tui.errors import ApiError
 from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
 from coder_tui.wire.base import WireModel, broken, encode
@@ -73,7 +73,8 @@ def tls_context(url: str) -> ssl.SSLContext | None:
 class RestClient:
     """One deployment's REST API. Use as an async context manager, or call `aclose()`.
 
-    Redirects are not followed: they could carry the token to another host.
+    Redirects are not followed: they could carry the token to another host. Raises UnreachableError when the
+    environment names a proxy that cannot be used.
     """
 
     def __init__(
@@ -90,15 +91,18 @@ class RestClient:
         """Milliseconds from the last request to the head of its answer."""
         self.tls = tls or tls_context(credentials.url)
         self._sleep = sleep
-        self._http = httpx.AsyncClient(
-            base_url=credentials.url + "/api/v2/",
-            headers=headers_of(credentials),
-            timeout=timeout,
-            verify=self.tls or False,
-            trust_env=not credentials.is_loopback,
-            transport=transport,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=75),
-        )
+        try:
+            self._http = httpx.AsyncClient(
+                base_url=credentials.url + "/api/v2/",
+                headers=headers_of(credentials),
+                timeout=timeout,
+                verify=self.tls or False,
+                trust_env=not credentials.is_loopback,
+                transport=transport,
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=8, keepalive_expiry=75),
+            )
+        except (ImportError, ValueError) as error:  # a SOCKS proxy, or not a proxy's URL
+            raise bad_proxy(credentials, error) from None
 
     async def __aenter__(self) -> Self:
         return self

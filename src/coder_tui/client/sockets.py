@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.failures import refusal, unreachable
+from coder_tui.client.failures import bad_proxy, refusal, unreachable
 from coder_tui.client.rest import USER_AGENT, headers_of
 from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, ProtocolError, UnreachableError
 from coder_tui.text import one_line
@@ -107,7 +107,9 @@ async def open_socket(
         raise refusal(
             credentials, what, response.status_code, bytes(response.body or b""), dict(response.headers.raw_items())
         ) from None
-    except (InvalidHandshake, InvalidURI, InvalidProxy) as error:
+    except (ImportError, InvalidProxy) as error:
+        raise bad_proxy(credentials, error) from None
+    except (InvalidHandshake, InvalidURI) as error:
         raise UnreachableError(
             f"cannot open a stream to {credentials.url}",
             why=one_line(str(error)),

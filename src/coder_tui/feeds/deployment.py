@@ -86,7 +86,14 @@ class DeploymentFeed:
 
     async def run(self) -> None:
         """Read, watch and recover until cancelled."""
-        rest = self._rest = await asyncio.to_thread(_prepare, self.credentials)
+        while True:
+            try:
+                rest = self._rest = await asyncio.to_thread(_prepare, self.credentials)
+                break
+            except CoderTuiError as error:  # a proxy or certificates that cannot be used
+                self._now.clear()
+                self._tell_link(Link(LinkState.REFUSED, why=str(error)))
+                await self._now.wait()
         from coder_tui.client.streams import Streams
 
         self._streams = Streams(rest, self._clock)
