@@ -73,6 +73,9 @@ def test_headless_it_prints_the_fleet_and_goes(tmp_path: Path) -> None:
     assert levels["failer"] == "failed"
     assert "SyntaxError" in apps["failer"][1]["status"]["message"]
     assert apps["quiet"][1]["due"]
+    lengths = {agent["apps"][0]["slug"]: agent["logs_length"] for one in found["workspaces"] for agent in one["agents"]}
+    assert lengths["failer"] > 0
+    assert lengths["fixer"] > 0
     assert_nothing_left(tmp_path)
 
 

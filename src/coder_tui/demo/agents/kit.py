@@ -33,7 +33,7 @@ class Kit:
 
     def say(self, text: str = "", colour: str = "plain", *, end: str = "\n") -> None:
         """Print in the terminal, in one of COLOURS."""
-        code = COLOURS[colour]
+        code = "" if os.environ.get("NO_COLOR") else COLOURS[colour]
         print(f"\x1b[{code}m{text}\x1b[0m" if code else text, end=end, flush=True)
 
     def report(self, state: str, message: str, link: str = "", *, needs_attention: bool = False) -> None:
