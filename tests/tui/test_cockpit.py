@@ -177,6 +177,19 @@ async def test_cursor_keeps_its_key_when_rows_come_and_go() -> None:
         assert screen.snapshot.row(screen.selected) is not None
 
 
+async def test_needs_you_grows_with_the_most_urgent_on_top() -> None:
+    fleet = small_fleet()
+    async with cockpit(StoreSource(fleet[2], names=("acme", "laptop"))) as (pilot, screen, source):
+        for count, one in enumerate((fleet[0], fleet[1], fleet[3]), 2):
+            source.apply(WorkspaceChanged(one, NOW))
+            await until(pilot, lambda count=count: screen.needs.size.height == 2 * count)
+            await pilot.pause()
+            lines = screen_text(screen).splitlines()[2 : 2 + 2 * count]
+            assert "kira/api-refactor" in lines[0]
+            assert "bo/docs" in lines[2 * count - 2]
+            assert all("/" in line.split("│")[1] for line in lines[::2])
+
+
 async def test_only_changed_lines_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cockpit() as (pilot, screen, source):
         painted: list[int] = []

@@ -16,6 +16,7 @@ class NeedsPane(LineList[Key]):
     """Two lines per row: shape, workspace, level, age; then the app's message, and the deadline when it is near."""
 
     BORDER_TITLE = "Needs you"
+    ANCHORED = False  # the most urgent is on top, and stays in sight
     MAX_ROWS = 6  # more are scrolled to; the agents below keep their room
 
     def __init__(self, *, id: str | None = None) -> None:

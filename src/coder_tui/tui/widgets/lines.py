@@ -34,6 +34,7 @@ class LineList(Widget, Generic[Item], can_focus=True):
 
     BINDINGS = [*bindings("list")]
     ALLOW_SELECT = False
+    ANCHORED = True  # when rows come and go above the cursor, the view moves with it
 
     class Moved(Message):
         """The cursor went to another key, by the person's hand."""
@@ -104,7 +105,7 @@ class LineList(Widget, Generic[Item], can_focus=True):
                 self.cursor = -1
             if self.cursor < 0 and items:
                 self.cursor = self._stop(min(max(place, 0), len(items) - 1), 1)
-            elif self.cursor >= 0:  # the row moved: keep it where the eye is
+            elif self.cursor >= 0 and self.ANCHORED:  # the row moved: keep it where the eye is
                 self.top = self._starts[self.cursor] - offset
         self._keep_in_view()
         self.refresh()
@@ -228,6 +229,7 @@ class LineList(Widget, Generic[Item], can_focus=True):
         """Other lines may be in view."""
         self._note_lines.clear()
         self._keep_in_view()
+        self.refresh()
 
     # --- moving ---
 
