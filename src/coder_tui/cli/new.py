@@ -16,25 +16,39 @@ from pathlib import Path
 from coder_tui.cli.deployments import of_hub
 from coder_tui.client.rest import RestClient
 from coder_tui.config import parse_duration
-from coder_tui.errors import UsageError
+from coder_tui.errors import HubError, UsageError
 from coder_tui.hub import daemon
 from coder_tui.paths import data_dir
-from coder_tui.wire.workspaces import CreateWorkspace, WorkspaceBuildParameter
+from coder_tui.text import one_line
+from coder_tui.wire.workspaces import CreateWorkspace, JobStatus, WorkspaceBuildParameter
+
+PATIENCE = 60.0
+"""Seconds to wait for the workspace to run."""
 
 
 def run(arguments: Namespace) -> int:
-    """Create the workspace on this machine's hub and print its name."""
+    """Create the workspace on this machine's hub and print its name once it runs."""
     if arguments.url or arguments.deployment:
         raise UsageError("new works on the hub of this machine only", fix="leave --url and --deployment out")
     wanted = body(arguments)
     credentials = of_hub(daemon.start(data_dir()))
 
     async def create() -> str:
-        async with RestClient(credentials) as client:
+        async with RestClient(credentials) as client, asyncio.timeout(PATIENCE):
             made = await client.create_workspace(wanted)
+            build = made.latest_build
+            while build.job.status in {JobStatus.PENDING, JobStatus.RUNNING}:
+                await asyncio.sleep(0.05)
+                build = await client.build(build.id)
+            if build.job.status != JobStatus.SUCCEEDED:
+                raise HubError(f"{made.name} did not start", why=one_line(build.job.error) or build.job.status)
             return f"{made.owner_name}/{made.name}"
 
-    print(asyncio.run(create()))
+    try:
+        print(asyncio.run(create()))
+    except TimeoutError:
+        why = f"it did not start within {PATIENCE:g} s"
+        raise HubError(f"{arguments.name} is not running yet", why=why, fix="look with `coder-tui ls`") from None
     return 0
 
 
