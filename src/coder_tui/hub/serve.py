@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
@@ -27,7 +27,7 @@ from coder_tui.hub.core import TOKEN_FILE, Hub
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE
 from coder_tui.paths import ensure_private, write_private
 
-LOCK_FILE, INFO_FILE = "hub.lock", "hub.json"
+LOCK_FILE, INFO_FILE, PORT_FILE = "hub.lock", "hub.json", "hub.port"
 PING_SECONDS, PONG_SECONDS = 15.0, 30.0
 
 _STREAMS_CLOSE = 1.0  # seconds for open streams to say goodbye
@@ -51,7 +51,8 @@ def serve(data_dir: Path, *, host: str = "127.0.0.1", port: int = 0, out: TextIO
     """Run a hub on `data_dir` until SIGTERM or SIGINT, then stop cleanly.
 
     When it accepts connections one line of JSON goes to `out`: `{"url": ..., "token_file": ...}`; the same with
-    `pid` stands in `hub.json` as long as it runs. Port 0 takes a free one. Raises HubError (another hub has the
+    `pid` stands in `hub.json` as long as it runs. Port 0 takes the port it had last time, so that clients that wait
+    for a hub that went away find it again, or else a free one. Raises HubError (another hub has the
     directory, the port is taken) and StorageError (the directory cannot be used).
     """
 
@@ -80,7 +81,7 @@ async def running(
     `clock`, `grace` and `hangup_grace` are those of `Hub.open`.
     """
     ensure_private(data_dir)
-    with _locked(data_dir), _listening(host, port) as listener:
+    with _locked(data_dir), _listening_again(data_dir, host, port) as listener:
         url = _url(host, listener)
         hub = await Hub.open(data_dir, url=url, clock=clock, grace=grace, hangup_grace=hangup_grace)
         server = _Server(_config(hub), hub)
@@ -89,6 +90,7 @@ async def running(
             await _first(task, server.accepting)
             info = {"url": url, "token_file": str(data_dir / TOKEN_FILE), "pid": os.getpid()}
             write_private(data_dir / INFO_FILE, json.dumps(info) + "\n")
+            write_private(data_dir / PORT_FILE, f"{listener.getsockname()[1]}\n")
             yield Running(url, data_dir / TOKEN_FILE, hub)
         finally:
             with suppress(OSError):
@@ -209,8 +211,15 @@ def _who(data_dir: Path) -> str:
     return "it is just starting or stopping"
 
 
-@contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening_again(data_dir: Path, host: str, port: int) -> AbstractContextManager[socket.socket]:
+    """A listener on `port`; for 0 on the port of last time where that is still free."""
+    if port == 0:
+        with suppress(OSError, ValueError, HubError):
+            return closing(_listen(host, int((data_dir / PORT_FILE).read_text(encoding="ascii"))))
+    return closing(_listen(host, port))
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -218,19 +227,19 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         listener = socket.socket(family, kind, proto)
     except (OSError, OverflowError, UnicodeError) as error:
         raise HubError(f"cannot listen on {host}:{port}", why=_reason(error), fix="choose another --host") from None
-    with listener:
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(2048)
-        except (OSError, OverflowError) as error:
-            raise HubError(
-                f"cannot listen on {host}:{port}",
-                why=_reason(error),
-                fix="choose another --port (0 takes a free one), or stop the program that has it",
-            ) from None
-        listener.setblocking(False)
-        yield listener
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise HubError(
+            f"cannot listen on {host}:{port}",
+            why=_reason(error),
+            fix="choose another --port (0 takes a free one), or stop the program that has it",
+        ) from None
+    listener.setblocking(False)
+    return listener
 
 
 def _reason(error: Exception) -> str:
