@@ -105,6 +105,38 @@ def test_growth_of_the_log_puts_silence_off() -> None:
     assert not store.apply(WorkspaceChanged(space(201), NOW + timedelta(minutes=17))).alerts
 
 
+def test_what_is_known_of_a_log_follows_its_agent() -> None:
+    def space(length: int) -> Workspace:
+        return workspace(agent(app(said("working", 0)), logs_length=length))
+
+    store = loaded(space(100))
+    store.apply(WorkspaceChanged(space(200), ago(-1)), WorkspaceChanged(space(100), ago(-2)))
+    assert store.snapshot.rows[0].log_at == ago(-1), "it grew and was cut within one call"
+    assert store.apply(WorkspaceChanged(space(50), ago(-3))).rows[0].log_at == ago(-1)
+    store.apply(WorkspaceChanged(workspace(build_status="stopped"), ago(-4)))
+    assert store.apply(WorkspaceChanged(space(300), ago(-5))).rows[0].log_at is None, "an agent seen anew"
+
+
+def test_time_is_looked_at_when_the_first_thing_falls_due() -> None:
+    store = loaded(workspace(agent(app(said("working", 0)), app(said("working", 5), slug="codex")), deadline=ago(-37)))
+    assert not any(row.due or row.alert for row in store.apply(Tick(ago(-4))).rows)
+    assert levels(store.apply(Tick(ago(-5)))) == {"codex": Level.QUIET}
+    assert not any(row.due for row in store.snapshot.rows)
+    assert all(row.due for row in store.apply(Tick(ago(-7))).rows)
+    assert len(store.apply(Tick(ago(-10))).alerts) == 2
+
+
+def test_what_is_gone_is_gone() -> None:
+    store = loaded(workspace(agent(app(said("blocked")))), workspace(name="docs"))
+    (key, *_), old = [row.key for row in store.snapshot.rows], store.snapshot
+    after = store.apply(WorkspaceGone("acme", "id-api"))
+    assert after.row(key) is None
+    assert old.row(key) is not None
+    assert after.alerts == ()
+    assert len(after.rows) == 1
+    assert store.apply(FleetListed("acme", (), NOW)).rows == ()
+
+
 def test_a_lost_link_marks_rows_stale_and_stops_the_clock_of_silence() -> None:
     store = loaded(workspace(agent(app(said("working", 0)))))
     live = store.snapshot
@@ -208,7 +240,7 @@ def test_many_changes_at_once_equal_one_at_a_time() -> None:
 
 _STATUSES = [said(state, n) for n in (0, 5, 15, 700) for state in ("working", "idle", "complete", "failure", "blocked")]
 _times = st.integers(0, 60).map(lambda minutes: NOW + timedelta(minutes=minutes))
-_names = st.sampled_from(["acme", "beta"])
+_names = st.sampled_from(["acme", "acme", "acme", "beta"])
 
 
 @st.composite
@@ -224,7 +256,7 @@ def _workspaces(draw: st.DrawFn, name: str) -> Workspace:
         id=f"agent-of-{name}",
     )
     return workspace(
-        *draw(st.sampled_from([(), (host,)])),
+        *draw(st.sampled_from([(), (host,), (host,), (host,)])),
         name=name,
         deployment=draw(_names),
         build_status=draw(st.sampled_from(["running", "stopped"])),
@@ -234,7 +266,7 @@ def _workspaces(draw: st.DrawFn, name: str) -> Workspace:
     )
 
 
-_any_workspace = st.sampled_from("abc").flatmap(_workspaces)
+_any_workspace = st.sampled_from("aab").flatmap(_workspaces)
 _events = st.one_of(
     st.builds(WorkspaceChanged, _any_workspace, _times),
     st.builds(
@@ -246,7 +278,7 @@ _events = st.one_of(
         _times,
         st.booleans(),
     ),
-    st.builds(WorkspaceGone, _names, st.sampled_from(["id-a", "id-b", "id-c"])),
+    st.builds(WorkspaceGone, _names, st.sampled_from(["id-a", "id-b"])),
     st.builds(
         DeploymentChanged,
         st.builds(deployment, _names, st.sampled_from([LinkState.LIVE, LinkState.RETRYING]), st.just("kira")),
@@ -324,7 +356,7 @@ class Facts:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(_events, max_size=25))
+@given(st.lists(_events, min_size=5, max_size=30))
 def test_any_history_equals_the_facts_at_its_end(events: list[Event]) -> None:
     store, facts = Store(QUIET, DUE), Facts()
     announced: list[Alert] = []

@@ -83,7 +83,7 @@ class Store:
                     self._pass(event.at)
                     self._list(event, changed)
                 case WorkspaceGone(deployment, workspace_id):
-                    changed[deployment, workspace_id] = None
+                    self._drop((deployment, workspace_id), changed)
                 case DeploymentChanged(deployment):
                     judge.update(self._relink(deployment))
                 case AcksChanged(acked):
@@ -106,20 +106,28 @@ class Store:
     def _learn(self, workspace: Workspace, at: datetime, changed: dict[Id, Workspace | None]) -> None:
         """Note a workspace, unless it is what we know already; remember where a log grew."""
         name = (workspace.deployment, workspace.id)
-        known = self._known.get(name)
-        old = changed.get(name, known.placed.workspace if known else None)
+        old = self._latest(name, changed)
         if old is not None:
             workspace = share(old, workspace)
             if workspace is old:
                 return
+            self._forget_logs(old, workspace)
         for agent in workspace.agents:
-            before = self._logs.get((workspace.deployment, agent.id))
-            if before is None or before.length != agent.logs_length:
-                grew = before is not None and agent.logs_length > before.length
-                self._logs[workspace.deployment, agent.id] = _Log(
-                    agent.logs_length, at if grew else before.grew_at if before else None
-                )
+            key = (workspace.deployment, agent.id)
+            before = self._logs.get(key, _Log(agent.logs_length, None))
+            grew = agent.logs_length > before.length
+            self._logs[key] = _Log(agent.logs_length, at if grew else before.grew_at)
         changed[name] = workspace
+
+    def _drop(self, name: Id, changed: dict[Id, Workspace | None]) -> None:
+        if old := self._latest(name, changed):
+            self._forget_logs(old, None)
+            changed[name] = None
+
+    def _latest(self, name: Id, changed: dict[Id, Workspace | None]) -> Workspace | None:
+        """The workspace as of the events so far."""
+        known = self._known.get(name)
+        return changed.get(name, known.placed.workspace if known else None)
 
     def _list(self, event: FleetListed, changed: dict[Id, Workspace | None]) -> None:
         if event.cached and event.deployment in self._confirmed:
@@ -132,7 +140,7 @@ class Store:
             self._learn(workspace, event.at, changed)
         for name in (*self._known, *changed):
             if name[0] == event.deployment and name not in listed:
-                changed[name] = None
+                self._drop(name, changed)
         if not event.cached:
             self._confirmed |= {event.deployment}
 
@@ -167,7 +175,6 @@ class Store:
             if workspace is None:
                 if old:
                     del self._known[name]
-                    self._forget_logs(old.workspace, None)
                     edits[name] = (old, None)
             elif old and (workspace := share(old.workspace, workspace)) is old.workspace:
                 judge.add(name)  # it changed and changed back
@@ -175,8 +182,6 @@ class Store:
                 judge.discard(name)
                 self._known[name] = known = known or _Known(Placed(workspace, ()))
                 known.placed = self._judge(known, workspace)
-                if old:
-                    self._forget_logs(old.workspace, workspace)
                 edits[name] = (old, known.placed)
         for name in judge:
             if known := self._known.get(name):
