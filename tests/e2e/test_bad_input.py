@@ -46,7 +46,7 @@ def test_a_dead_url(home: Home) -> None:
         token.write_text("aaaaaaaaaa-bbbbbbbbbbbbbbbbbbbbbb")
         assert url in sentence(home.run("ls", "--url", url, "--token-file", str(token), code=5).stderr)
         with Term([*home.program, "--url", url, "--token-file", str(token)], env=home.env) as term:
-            term.wait_for(r"retry")
+            term.wait_for(r"lost: next try")
             term.send("q")
             assert term.wait_exit() == 0
 
@@ -97,10 +97,10 @@ def test_a_corrupt_hub_database(home: Home) -> None:
     ("words", "code", "names"),
     [
         (["frobnicate"], 2, "frobnicate"),
-        (["ls", "age>"], 2, "age"),
+        (["ls", "age>"], 2, "column 5"),
         (["--theme", "no-such-theme"], 2, "terminal"),
         (["new", "Not A Name"], 6, "name"),
-        (["ls", "--deployment", "nowhere"], 3, "nowhere"),
+        (["ls", "--deployment", "nowhere"], 4, "nowhere"),
         (["report", "--state", "working"], 4, "CODER_AGENT"),
     ],
 )

@@ -18,6 +18,7 @@ from tests.e2e.term import PATIENCE, Term
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
 LEAVE = "\x1d"  # ctrl+]
+PROMPT = r"│[^│]*[#$] +│"
 RESTORED = b"\x1b[?1049l"  # the alternate screen is left
 
 
@@ -32,7 +33,7 @@ def test_type_in_the_terminal_ack_an_alert_restart_and_it_is_still_acked(home: H
     with Term(home.program, env=home.env, columns=150, rows=45) as term:
         term.wait_for(r"spike")
         term.send("s")
-        term.wait_for(r"e2e\$")
+        term.wait_for(PROMPT)
         term.send("echo the answer is $((6*7)); pwd\r")
         screen = term.wait_for(r"the answer is 42")
         assert home.work.name in screen
@@ -101,7 +102,7 @@ def test_a_dead_hub_is_said_and_found_again(home: Home) -> None:
     with Term(home.program, env=home.env, columns=150, rows=45) as term:
         term.wait_for(r"live")
         subprocess.run(["kill", "-9", str(pid)], check=True)
-        term.wait_for(r"retry")
+        term.wait_for(r"lost: next try")
         assert "spike" in term.screen
         home.run("hub", "start")
         term.wait_for(r"live", PATIENCE * 2)
@@ -115,7 +116,7 @@ def test_hostile_text_is_shown_and_never_obeyed(home: Home) -> None:
     with Term(home.program, env=home.env, columns=150, rows=45) as term:
         term.wait_for(r"spike")
         term.send("s")
-        term.wait_for(r"e2e\$")
+        term.wait_for(PROMPT)
         term.send(report("working", "X", "--link", "https://acme.io/1").replace("'X'", f'"{evil}"'))
         term.wait_for(r"look \[red\]here\[/red\] txt")
         assert b"\x1b]0;OWNED" not in term.raw
