@@ -16,6 +16,7 @@ from coder_tui.fleet.events import DeploymentChanged, FleetListed, WorkspaceChan
 from coder_tui.fleet.snapshot import Deployment, Key, Level, Link, LinkState
 from coder_tui.tui.app import CockpitApp
 from coder_tui.tui.layout import Layout, Page
+from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.screens.cockpit import CockpitScreen
 
 API = Key("acme", "ws-kira-api-refactor", "main", "claude")
@@ -84,8 +85,13 @@ async def test_the_last_known_fleet_is_painted_and_marked() -> None:
     [
         ((220, 60), Layout.WIDE, ["Needs you (4)", "Agents", "Timeline", "Logs", "Terminal"], []),
         ((140, 40), Layout.WIDE, ["Needs you (4)", "Agents", "Timeline", "Logs", "Terminal"], []),
-        ((100, 30), Layout.MEDIUM, ["Needs you (4)", "Agents", "Timeline", "13:58:40"], ["No terminal is attached"]),
-        ((80, 24), Layout.NARROW, ["Needs you (4)", "Agents"], ["13:58:40"]),
+        (
+            (100, 30),
+            Layout.MEDIUM,
+            ["Needs you (4)", "Agents", "Timeline", "Reading models"],
+            ["No terminal is attached"],
+        ),
+        ((80, 24), Layout.NARROW, ["Needs you (4)", "Agents"], ["Reading models"]),
         ((20, 5), Layout.TINY, ["enlarge to 40x10"], ["Agents"]),
     ],
 )
@@ -182,8 +188,9 @@ async def test_needs_you_grows_with_the_most_urgent_on_top() -> None:
     async with cockpit(StoreSource(fleet[2], names=("acme", "laptop"))) as (pilot, screen, source):
         for count, one in enumerate((fleet[0], fleet[1], fleet[3]), 2):
             source.apply(WorkspaceChanged(one, NOW))
-            await until(pilot, lambda count=count: screen.needs.size.height == 2 * count)
+            await until(pilot, lambda: "Needs you" in screen_text(screen))
             await pilot.pause()
+            assert screen.needs.size.height == 2 * count
             lines = screen_text(screen).splitlines()[2 : 2 + 2 * count]
             assert "kira/api-refactor" in lines[0]
             assert "bo/docs" in lines[2 * count - 2]
@@ -338,6 +345,38 @@ async def test_terminal_takes_every_key() -> None:
         screen.action_leave_terminal()
         await pilot.pause()
         assert screen.page is Page.AGENTS
+
+
+async def test_ctrl_c_says_how_to_quit_and_q_quits() -> None:
+    async with cockpit() as (pilot, _, _):
+        await press(pilot, "ctrl+c")
+        assert "to quit" in toasts(pilot)
+        await press(pilot, "q")
+        assert pilot.app._exit
+
+
+async def test_a_renewed_shell_takes_the_place_of_the_old_one() -> None:
+    async with cockpit() as (pilot, screen, source):
+        await press(pilot, "s")
+        old = source.ptys[0].target
+        renewed = replace(old, reconnect="another")
+        screen.terminal.post_message(TerminalPane.NewShell(renewed))
+        await pilot.pause()
+        screen.action_leave_terminal()
+        await press(pilot, "s")
+        assert screen.terminal.target == renewed
+
+
+async def test_the_footer_belongs_to_the_focus() -> None:
+    async with cockpit() as (pilot, screen, _):
+        assert "/ filter" in screen.footer.render_line(0).text
+        await press(pilot, "3")
+        line = screen.footer.render_line(0).text
+        assert "G follow" in line
+        assert line.count("/ filter") == 1
+        await press(pilot, "4", "t")
+        assert "ctrl+] leave" in screen.footer.render_line(0).text
+        assert "space" not in screen.footer.render_line(0).text
 
 
 async def test_shell_reattaches_under_the_same_token() -> None:

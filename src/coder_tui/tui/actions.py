@@ -84,7 +84,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs.down", "j,down", "down", "Scroll down", scope="logs", shown_key="j"),
     Action("logs.up", "k,up", "up", "Scroll up", scope="logs", shown_key="k"),
     Action("logs.top", "g,home", "top", "First line", scope="logs", shown_key="g"),
-    Action("logs.bottom", "G,end", "follow", "Last line, and follow", scope="logs", shown_key="G"),
+    Action("logs.bottom", "G,end", "follow", "Last line, and follow", scope="logs", footer=True, shown_key="G"),
     Action("logs.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="logs", shown_key="ctrl+d"),
     Action("logs.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="logs", shown_key="ctrl+u"),
     Action(
@@ -93,6 +93,7 @@ ACTIONS: tuple[Action, ...] = (
         "filter",
         "Filter these logs: words, /re/, !not, level>=warn, source:name",
         scope="logs",
+        footer=True,
         shown_key="/",
     ),
     Action("logs.wrap", "W", "wrap", "Wrap long lines, or cut them", scope="logs"),
@@ -125,3 +126,13 @@ def bindings(scope: str) -> list[Binding]:
         for action in ACTIONS
         if action.scope == scope
     ]
+
+
+def key_table() -> str:
+    """The README's table of keys, in Markdown: two actions a line, in the order of the table."""
+    cells = [f"`{action.key_text}` | {action.help}" for action in ACTIONS if action.scope in {"app", "terminal"}]
+    cells += [""] * (len(cells) % 2)
+    half = len(cells) // 2
+    lines = ["| key | action | key | action |", "|---|---|---|---|"]
+    lines += [f"| {left} | {right or ' | '} |" for left, right in zip(cells[:half], cells[half:], strict=True)]
+    return "\n".join(lines) + "\n"

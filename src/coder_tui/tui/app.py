@@ -9,6 +9,7 @@ from time import monotonic
 
 from textual import events, on
 from textual.app import App
+from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -34,6 +35,8 @@ class CockpitApp(App[None], inherit_bindings=False):
     """
 
     CSS_PATH = str(Path(__file__).with_name("app.tcss"))  # absolute: subclasses elsewhere find it too
+    # Of Textual's own keys only this one stays: it says which key quits. None works while a terminal has the focus.
+    BINDINGS = [Binding("ctrl+c", "help_quit", show=False, system=True)]
     TITLE = "coder-tui"
     ENABLE_COMMAND_PALETTE = False  # ours is opened by the action table, not by a key that works inside terminals
     NOTIFICATION_TIMEOUT = 4

@@ -45,6 +45,7 @@ class Navigation(Commands):
         self.page = Page.AGENTS  # where the focus is
         self.right_page = Page.TIMELINE  # what the medium layout's right side shows
         self.zoomed = ""  # id of the pane that has the window
+        self._renewed: dict[tuple[str, str, str], PtyTarget] = {}
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
 
     def arranged(self) -> None:
@@ -140,8 +141,13 @@ class Navigation(Commands):
     def attach(self, target: PtyTarget) -> None:
         """Attach the terminal and go there."""
         self.terminal.add_class("-attached")
-        self.terminal.attach(target)
+        self.terminal.attach(self._renewed.get(_identity(target), target))
         self.go(Page.TERMINAL)
+
+    @on(TerminalPane.NewShell)
+    def _shell_renewed(self, message: TerminalPane.NewShell) -> None:
+        """The old session ended: from now on its key leads to the new one."""
+        self._renewed[_identity(message.target)] = message.target
 
     # --- keys of the table ---
 
@@ -207,3 +213,8 @@ class Navigation(Commands):
     @on(FilterBar.Kept)
     def _filter_kept(self) -> None:
         self.agents.focus()
+
+
+def _identity(target: PtyTarget) -> tuple[str, str, str]:
+    """What a person means by a terminal, whatever its session is called."""
+    return target.deployment, target.agent_id, target.command

@@ -16,6 +16,7 @@ from coder_tui.feeds.source import Source
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
+from coder_tui.tui.glyphs import ascii_only
 from coder_tui.tui.layout import Layout, Page
 from coder_tui.tui.navigation import RIGHT, Navigation
 from coder_tui.tui.notify import Notifier
@@ -89,6 +90,7 @@ class CockpitScreen(Navigation):
 
     def on_mount(self) -> None:
         """Paint what is known, without waiting for anything."""
+        self.set_class(ascii_only(), "-ascii")
         self.dress(self.app.theme_variables)
         self.show_snapshot(self.source.snapshot)
         self._unsubscribe = self.source.subscribe(self.show_snapshot)
@@ -264,8 +266,11 @@ class CockpitScreen(Navigation):
             self.footer.show([Hint("enter", "keep the filter", keep=True), Hint("esc", "clear", keep=True)])
         else:
             now = self.situation()
-            wanted = [action for action in ACTIONS if action.footer and action.scope in (scope, "app")]
-            self.footer.show([_hint_of(action, reasons.reason(action, now)) for action in wanted])
+            nearest: dict[str, Action] = {}  # a pane's own meaning of a key hides the common one
+            for action in ACTIONS:
+                if action.footer and (action.scope == scope or (action.scope == "app" and action.keys not in nearest)):
+                    nearest[action.keys] = action
+            self.footer.show([_hint_of(action, reasons.reason(action, now)) for action in nearest.values()])
 
     def action_help(self) -> None:
         """Show the keys."""
