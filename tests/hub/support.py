@@ -97,13 +97,21 @@ async def agent_token(hub: Peer, workspace: Json) -> str:
 
 async def read_until(socket: ClientConnection, wanted: bytes) -> bytes:
     """Terminal output up to and including the frame that completes `wanted`."""
-    seen = b""
+    seen = bytearray()
     async with asyncio.timeout(BOUND):
-        while wanted not in seen:
+        while True:
             frame = await socket.recv()
             assert isinstance(frame, bytes)
             seen += frame
-    return seen
+            if seen.find(wanted, max(0, len(seen) - len(frame) - len(wanted))) >= 0:
+                return bytes(seen)
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait for something that has no event to wait for."""
+    async with asyncio.timeout(BOUND):
+        while not condition():
+            await asyncio.sleep(0.005)
 
 
 async def close_code(socket: ClientConnection) -> int | None:

@@ -221,12 +221,16 @@ def _listening_again(data_dir: Path, host: str, port: int) -> AbstractContextMan
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
+        if not 0 <= port <= 0xFFFF:  # the resolver would cut it to 16 bits
+            raise OverflowError("a port is a number from 0 to 65535")
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         listener = socket.socket(family, kind, proto)
     except (OSError, OverflowError, UnicodeError) as error:
-        raise HubError(f"cannot listen on {host}:{port}", why=_reason(error), fix="choose another --host") from None
+        raise HubError(
+            f"cannot listen on {host}:{port}", why=_reason(error), fix="choose another --host or --port"
+        ) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
