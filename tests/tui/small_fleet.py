@@ -237,7 +237,7 @@ class StoreSource:
         yield LogBatch(
             tuple(
                 LogLine(id=number, at=NOW, level="info", source_id="startup", output=text)
-                for number, text in enumerate(self.log_lines)
+                for number, text in enumerate(self.log_lines, 1)
             )
         )
         yield LogNote(LogMark.LIVE)

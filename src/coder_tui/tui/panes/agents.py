@@ -79,11 +79,13 @@ class AgentsPane(LineList[Row | Workspace]):
                 ("No agents yet.", "bright"),
                 ("", "muted"),
                 ("coder-tui new NAME -- CMD", "accent"),
-                ("  starts an agent here", "muted"),
-                ("coder-tui demo", "accent"),
-                ("  shows some at work", "muted"),
+                ("starts an agent on this machine", "muted"),
+                ("", "muted"),
                 ("coder-tui login URL", "accent"),
-                ("  opens your Coder deployment", "muted"),
+                ("shows the agents of your Coder deployment", "muted"),
+                ("", "muted"),
+                ("coder-tui demo", "accent"),
+                ("shows five real little agents at work", "muted"),
             )
         elif broken:
             refused = any(link.state is LinkState.REFUSED for link in broken)
@@ -119,7 +121,7 @@ class AgentsPane(LineList[Row | Workspace]):
         ]
         if self.deployments > 1:
             left.append(Segment(f"  {fit(workspace.deployment, 16, self.glyphs.ellipsis)}", voices["faint"]))
-        return spread(left, [Segment(f" {word} ", voices["faint" if stale else voice])], width)
+        return spread(left, [Segment(f" {word} ", voices["faint" if stale or word == "running" else voice])], width)
 
     def _app(self, row: Row, agent: str, width: int) -> list[Segment]:
         voices, look = self.voices, of_row(row)

@@ -60,6 +60,7 @@ class NeedsPane(LineList[Key]):
         look = of_row(row)
         alert = row.alert if row.alert is not None and not row.alert.acked else None
         voice = voices["faint"] if row.stale else voices.bold(look.voice if alert else "due")
+        quiet = voices["faint" if row.stale else "muted"]
         if line == 0:
             shape, word = (look.shape, look.word) if alert else ("due", "due")
             age = self.age(look.at) if look.at and alert else ""
@@ -69,7 +70,7 @@ class NeedsPane(LineList[Key]):
                     fit(row.workspace.title, width - 17, dots), voices["faint"] if row.stale else voices.bold("bright")
                 ),
             ]
-            return spread(left, [Segment(f"{word:>7}", voice), Segment(f"{age:>5} ", voices["muted"])], width)
+            return spread(left, [Segment(f"{word:>7}", voice), Segment(f"{age:>5} ", quiet)], width)
         message = alert.message if alert else (row.status.message if row.status else "")
         right: list[Segment] = []
         if row.due and row.workspace.deadline:
@@ -78,7 +79,7 @@ class NeedsPane(LineList[Key]):
         name = fit(name_of(row), room // 2, dots)
         text = fit(message or (alert.why if alert else ""), room - len(name) - 2, dots)
         left = [
-            Segment(f"  {name}", voices["muted"]),
+            Segment(f"  {name}", quiet),
             Segment(f"  {text}", voices["faint" if row.stale else "foreground"]),
         ]
         return spread(left, right, width)

@@ -92,6 +92,7 @@ class CockpitScreen(Navigation):
         """Paint what is known, without waiting for anything."""
         self.set_class(ascii_only(), "-ascii")
         self.dress(self.app.theme_variables)
+        self.timeline.show(None)
         self.show_snapshot(self.source.snapshot)
         self._unsubscribe = self.source.subscribe(self.show_snapshot)
         self.call_after_refresh(self.post_message, self.RefreshAsked())
@@ -267,9 +268,9 @@ class CockpitScreen(Navigation):
         else:
             now = self.situation()
             nearest: dict[str, Action] = {}  # a pane's own meaning of a key hides the common one
-            for action in ACTIONS:
-                if action.footer and (action.scope == scope or (action.scope == "app" and action.keys not in nearest)):
-                    nearest[action.keys] = action
+            for action in sorted(ACTIONS, key=lambda action: action.scope != scope):
+                if action.footer and action.scope in (scope, "app"):
+                    nearest.setdefault(action.keys, action)
             self.footer.show([_hint_of(action, reasons.reason(action, now)) for action in nearest.values()])
 
     def action_help(self) -> None:
