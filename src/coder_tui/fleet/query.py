@@ -193,7 +193,7 @@ def _flat(kind: type[Every] | type[Either], terms: Iterable[Term]) -> Term:
 def _compiled(source: str, column: int) -> re.Pattern[str]:
     """Compile, or refuse what could take very long: `re` cannot be interrupted."""
     if len(source) > _REGEX_LENGTH:
-        raise FilterError(column + _REGEX_LENGTH, f"a regular expression of at most {_REGEX_LENGTH} characters")
+        raise FilterError(column + _REGEX_LENGTH + 1, f"a regular expression of at most {_REGEX_LENGTH} characters")
     _refuse_slow(source, column)
     try:
         with warnings.catch_warnings():

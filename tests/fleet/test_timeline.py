@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from tests.fleet.build import NOW, ago, app, said
+
+from coder_tui.fleet.timeline import Span, exact_age, short_age, timeline
+
+
+def test_each_word_stands_until_the_next() -> None:
+    asks, works, idles = said("blocked", 1), said("working", 5), said("idle", 9)
+    spans = timeline(app(asks, works, idles))
+    assert spans == (Span(asks, ago(1)), Span(works, ago(5), ago(1)), Span(idles, ago(9), ago(5)))
+    assert [span.lasted(NOW) for span in spans] == [timedelta(minutes=minutes) for minutes in (1, 4, 4)]
+    assert timeline(app()) == ()
+
+
+def test_repeats_are_one_span_with_the_newest_link() -> None:
+    repeats = (
+        said("working", 1, "Reading"),
+        said("working", 2, "Reading", uri="https://new.example"),
+        said("working", 3, "Reading", uri="https://old.example"),
+    )
+    (merged, other) = timeline(app(*repeats, said("working", 4, "Cloning")))
+    assert (merged.since, merged.until, merged.count) == (ago(3), None, 3)
+    assert (merged.status.id, merged.status.uri) == ("working-1", "https://new.example")
+    assert (other.until, other.count) == (ago(3), 1)
+    assert len(timeline(app(said("working", 1, attention=True), said("working", 2)))) == 2
+
+
+def test_a_rebuild_ends_what_was_said_before_it() -> None:
+    spans = timeline(app(said("working", 1), said("working", 20), said("idle", 30), since=10))
+    assert [(span.history, span.until) for span in spans] == [(False, None), (True, ago(10)), (True, ago(20))]
+    (only,) = timeline(app(said("working", 20), since=10))
+    assert only.lasted(NOW) == timedelta(minutes=10)
+
+
+def test_a_clock_ahead_gives_no_negative_time() -> None:
+    (span,) = timeline(app(said("working", -5)))
+    assert span.lasted(NOW) == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "short", "exact"),
+    [
+        (-3, "0s", "0s"),
+        (0.9, "0s", "0s"),
+        (40, "40s", "40s"),
+        (60, "1m", "1m"),
+        (211, "3m", "3m31s"),
+        (3599, "59m", "59m59s"),
+        (3600, "1h", "1h"),
+        (7500, "2h", "2h05m"),
+        (4 * 86400 + 59, "4d", "4d"),
+        (4 * 86400 + 3 * 3600, "4d", "4d03h"),
+    ],
+)
+def test_ages(seconds: float, short: str, exact: str) -> None:
+    assert short_age(timedelta(seconds=seconds)) == short
+    assert exact_age(timedelta(seconds=seconds)) == exact
