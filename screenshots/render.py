@@ -9,20 +9,25 @@ import asyncio
 import re
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
+from typing import cast
 
 from textual.pilot import Pilot
 
-from coder_tui.cli.demo import _act
+from coder_tui.cli.demo import act
 from coder_tui.cli.deployments import of_hub
+from coder_tui.client.credentials import Credentials
 from coder_tui.demo.stage import DUE_WITHIN, stage
 from coder_tui.feeds.cockpit import Cockpit
+from coder_tui.fleet.snapshot import Row
 from coder_tui.paths import state_dir
 from coder_tui.tui.actions import key_table
 from coder_tui.tui.app import CockpitApp
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0
+QUIET_AFTER = timedelta(seconds=6)
 FONT = "'DejaVu Sans Mono', 'Menlo', monospace"
 
 Step = Callable[[Pilot[None]], Awaitable[None]]
@@ -41,12 +46,23 @@ def levels(app: CockpitApp) -> set[str]:
     return {str(alert.level) for alert in app.source.snapshot.alerts if not alert.acked}
 
 
+def row(app: CockpitApp, slug: str) -> Row:
+    """The row of the app with that slug."""
+    return next(row for row in app.source.snapshot.rows if row.key.app == slug)
+
+
+def reports(app: CockpitApp, slug: str) -> int:
+    """How often it has reported."""
+    found = row(app, slug).app
+    return len(found.statuses) if found else 0
+
+
 def save(app: CockpitApp, name: str) -> None:
     """Write `name`.svg and `name`.png. The SVG names only local fonts and fetches nothing."""
     svg = app.export_screenshot(title="coder-tui")
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
     svg = re.sub(r"font-family:\s*(Fira Code|arial)[^;]*;", f"font-family: {FONT};", svg)
-    svg = svg.replace("font-family=\"Fira Code\"", f'font-family="{FONT}"')
+    svg = svg.replace('font-family="Fira Code"', f'font-family="{FONT}"')
     (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
     from resvg_py import svg_to_bytes
 
@@ -55,12 +71,12 @@ def save(app: CockpitApp, name: str) -> None:
     print(f"screenshots/{name}.png", file=sys.stderr)
 
 
-async def shoot(credentials: object, name: str, size: tuple[int, int], steps: Step, theme: str = "dark") -> None:
+async def shoot(credentials: Credentials, name: str, size: tuple[int, int], steps: Step, theme: str = "dark") -> None:
     """One picture: a fresh app over the running hub, some keys, then the shutter."""
     cockpit = Cockpit(
-        [credentials],  # type: ignore[list-item]
+        [credentials],
         state_dir=state_dir(),
-        quiet_after=__import__("datetime").timedelta(seconds=6),
+        quiet_after=QUIET_AFTER,
         due_within=DUE_WITHIN,
         hub_names=["local"],
     )
@@ -78,15 +94,20 @@ async def main() -> None:
     """All pictures, on one stage."""
     with stage() as the:
         credentials = of_hub(await asyncio.to_thread(the.address))
-        await _act(credentials, the.bodies())
+        await act(credentials, the.bodies())
 
         async def wide(pilot: Pilot[None]) -> None:
+            app = cast(CockpitApp, pilot.app)
+            await until(pilot, lambda: reports(app, "fixer") > 6)
+            await pilot.press("slash", *"app:fixer", "enter")
+            await pilot.pause(0.3)
             await pilot.press("s")
+            await pilot.pause(1.5)
+            for line in ("cd repo 2>/dev/null", "clear", "git log --oneline --stat | head -12"):
+                await pilot.press(*line, "enter")
+                await pilot.pause(0.5)
+            await pilot.press("ctrl+right_square_bracket", "escape")
             await pilot.pause(1.0)
-            await pilot.press(*"git log --oneline", "enter")
-            await pilot.pause(1.0)
-            await pilot.press("ctrl+right_square_bracket")
-            await pilot.pause(0.5)
 
         async def terminal(pilot: Pilot[None]) -> None:
             await pilot.press("t")
@@ -99,11 +120,11 @@ async def main() -> None:
             await pilot.press("question_mark")
             await pilot.pause(0.5)
 
-        await shoot(credentials, "wide", (160, 45), wide)
         await shoot(credentials, "terminal", (140, 40), terminal)
         await shoot(credentials, "light", (140, 40), nothing, "light")
         await shoot(credentials, "narrow", (80, 24), nothing)
         await shoot(credentials, "help", (120, 40), help_)
+        await shoot(credentials, "wide", (160, 45), wide)
     readme = HERE.parent / "README.md"
     text = readme.read_text(encoding="utf-8")
     readme.write_text(

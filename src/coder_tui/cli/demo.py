@@ -47,7 +47,7 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
             if not headless:
                 from coder_tui.cli.screen import show
             credentials = of_hub(await opening)
-            await _act(credentials, the.bodies())
+            await act(credentials, the.bodies())
             cockpit = Cockpit(
                 [credentials],
                 state_dir=state_dir(),
@@ -73,7 +73,7 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
     return signals.code
 
 
-async def _act(credentials: Credentials, bodies: Sequence[CreateWorkspace]) -> None:
+async def act(credentials: Credentials, bodies: Sequence[CreateWorkspace]) -> None:
     """Create the workspaces; the hub starts their agents."""
     from coder_tui.client.rest import RestClient
 
