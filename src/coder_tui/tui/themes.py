@@ -123,26 +123,6 @@ class ThemeFile(_Table):
         )
 
 
-# What a theme of another origin (Textual's own) lacks, in terms of what every theme has.
-FALLBACK_VARIABLES = {
-    "asks": "warning",
-    "failed": "error",
-    "lost": "accent",
-    "done": "success",
-    "quiet": "secondary",
-    "due": "warning",
-    "working": "primary",
-    "idle": "foreground",
-    "bright": "foreground",
-    "muted": "foreground-darken-2",
-    "faint": "foreground-darken-3",
-    "rule": "panel",
-    "rule-focus": "primary",
-    "cursor": "panel",
-    "cursor-blurred": "surface",
-}
-
-
 def read_theme(path: Path) -> Theme:
     """Read and validate one theme file. Raises ConfigError naming the file and the key."""
     try:
