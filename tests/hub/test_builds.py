@@ -189,6 +189,7 @@ async def test_a_build_cut_short_by_the_end_of_the_hub_has_failed(
         workspace = await hub.workspace(command="trap '' HUP; while :; do sleep 1000; done")
         await hub.send("POST", f"/workspaces/{workspace['id']}/builds", {"transition": "stop"}, 201)
         await hub.until(workspace["id"], lambda found: found["latest_build"]["job"]["status"] == "running")
+        await hub.core.builds.stop()
     async with asyncio.timeout(BOUND), a_hub(tmp_path) as hub:
         job = (await hub.get(f"/workspaces/{workspace['id']}"))["latest_build"]["job"]
         assert (job["status"], job["error"]) == ("failed", "the hub stopped during the build")

@@ -26,7 +26,6 @@ from tests.hub.support import (
     type_line,
 )
 
-
 SOME = "5f4f2e5c-8f0a-4a55-9d6f-3f6d1c1d2b3a"
 
 

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,6 +65,15 @@ def make_workspace(http: httpx.Client, **parameters: str) -> Json:
     raise AssertionError("the watch ended first")
 
 
+def written(path: Path) -> str:
+    """The text of a file that somebody else is about to write."""
+    for _ in range(1000):
+        if path.exists() and (text := path.read_text()):
+            return text
+        time.sleep(0.01)
+    raise AssertionError(f"{path} was never written")
+
+
 def credentials(http: httpx.Client, workspace: Json) -> str:
     answer = http.get(f"/workspaces/{workspace['id']}/external-agent/main/credentials").json()
     token: str = answer["agent_token"]
@@ -80,7 +90,7 @@ def test_a_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> No
         assert re.fullmatch(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}", (tmp_path / "hub.token").read_text())
         with client(line) as http:
             workspace = make_workspace(http, command="echo $$ > pid; exec sleep 1000", directory=str(tmp_path))
-            pid_file = tmp_path / "pid"
+            pid = int(written(tmp_path / "pid"))
             with http.stream("GET", f"/workspaces/{workspace['id']}/watch") as events:
                 next(events.iter_lines())
                 process.send_signal(number)
@@ -89,7 +99,7 @@ def test_a_signal_stops_it_cleanly(tmp_path: Path, number: signal.Signals) -> No
         assert not (tmp_path / "hub.json").exists()
         assert not list(tmp_path.glob("*-wal"))
         with pytest.raises(ProcessLookupError):
-            os.kill(int(pid_file.read_text()), 0)
+            os.kill(pid, 0)
 
 
 def test_a_killed_hub_has_lost_nothing_it_answered(tmp_path: Path) -> None:
