@@ -58,6 +58,7 @@ REPORTS = [
     ((said("idle", 1), said("blocked", 2, "May I?")), Level.ASKS, "blocked-2"),
     ((said("idle", 1, "Session started"), said("failure", 2, "May I?")), None, None),
     ((said("idle", 1, "x"), said("complete", 2, "x")), Level.DONE, "complete-2"),
+    ((said("idle", 1, "Session started"), said("idle", 2, "May I?"), said("failure", 3, "May I?")), None, None),
     ((said("working", 1), said("failure", 2)), None, None),
     ((said("working", 1), said("complete", 2)), None, None),
 ]

@@ -59,7 +59,7 @@ def workspace_row(deployment: str, workspace: wire_workspaces.Workspace, at: dat
 def _orphan(
     latest: wire_statuses.WorkspaceAppStatus | None, agents: list[wire_agents.WorkspaceAgent]
 ) -> dict[str, Status]:
-    """App id -> status, where the workspace's newest status is carried by no app itself.
+    """App id -> the workspace's newest status, for an app that has no statuses of its own.
 
     It belongs to the app with its id. Servers before v2.24 give apps new ids with each build, so an unknown id
     is given to the only visible app there is; with several we do not guess.
@@ -70,7 +70,7 @@ def _orphan(
     named = [app for app in apps if app.id == latest.app_id]
     visible = [app for app in apps if not app.hidden]
     found = named or (visible if len(visible) == 1 else [])
-    return {app.id: _status(latest) for app in found if not app.statuses}
+    return {app.id: _status(latest) for app in found}
 
 
 def _agent(agent: wire_agents.WorkspaceAgent, since: datetime | None, orphan: dict[str, Status]) -> Agent:
