@@ -135,7 +135,7 @@ async def a_hub(
     """A hub on the test's event loop, on a free port, and a client that holds its token."""
     async with running(data_dir, clock=clock, grace=grace, hangup_grace=hangup_grace) as hub:
         headers = {"Coder-Session-Token": hub.token}
-        async with httpx.AsyncClient(base_url=hub.url, headers=headers, timeout=BOUND) as http:
+        async with httpx.AsyncClient(base_url=hub.url, headers=headers, timeout=BOUND, verify=False) as http:
             yield Peer(hub.url, hub.token, data_dir, http, hub.hub)
 
 

@@ -118,7 +118,6 @@ def _config(hub: Hub) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=1,
     )
 
 
@@ -151,14 +150,22 @@ class _Server(uvicorn.Server):
                     await self._leave.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
+        """Instead of uvicorn's, which polls and knows one close code for all: streams say 1001, then all is cut."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
         self._hub.topics.close()
-        closing = asyncio.create_task(self._hub.sessions.close(), name="close-sessions")
-        if self.server_state.tasks:
-            await asyncio.wait(set(self.server_state.tasks), timeout=_STREAMS_CLOSE)
-        await super().shutdown(sockets)
-        await closing
+        sessions = asyncio.create_task(self._hub.sessions.close(), name="close-sessions")
+        tasks, connections = self.server_state.tasks, self.server_state.connections
+        if tasks:
+            await asyncio.wait(set(tasks), timeout=_STREAMS_CLOSE)
+        for connection in list(connections):
+            connection.shutdown()
+        await asyncio.sleep(0)  # transports that have nothing left to send are closed now
+        for connection in list(connections):
+            connection.transport.abort()
+        for task in set(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, sessions, return_exceptions=True)
 
 
 async def _first(task: asyncio.Task[None], event: asyncio.Event) -> None:
