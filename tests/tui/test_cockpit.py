@@ -235,6 +235,15 @@ async def test_filter_good_and_bad() -> None:
         assert not screen.filter.is_open
 
 
+async def test_no_key_acts_on_a_row_that_the_filter_hides() -> None:
+    async with cockpit() as (pilot, screen, _):
+        await press(pilot, "slash", *"ana", "enter")
+        assert screen.selected is not None
+        assert screen.selected.workspace_id == "ws-ana-ci-flake"
+        await press(pilot, "escape", "slash", *"nobody-has-this", "enter")
+        assert screen.row() is None
+
+
 async def test_a_filter_that_matches_nothing_says_so() -> None:
     async with cockpit() as (pilot, screen, _):
         await press(pilot, "slash", *"nobody-has-this", "enter")

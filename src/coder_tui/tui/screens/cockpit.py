@@ -142,8 +142,8 @@ class CockpitScreen(Navigation):
         elif self.needs.has_focus and self.overview.needing:
             self._select(self.needs.key)  # what was acknowledged is gone: on to the next
         else:
-            known = self.selected is not None and self.snapshot.row(self.selected) is not None
-            self._select(self.selected if known else self.agents.key)
+            # never a row that nobody sees: a key must not act on what the filter hides
+            self._select(self.selected if self.agents.go(self.selected) else self.agents.key)
         if self.needs.has_focus and not self.overview.needing:
             self.agents.focus()
 
