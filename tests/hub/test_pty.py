@@ -8,6 +8,7 @@ import re
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
 import websockets
 
@@ -60,6 +61,21 @@ async def test_the_terminal_controls_the_session(hub: Peer) -> None:
         await type_line(shell, "trap")
         await type_line(shell, "yes | head -1 >/dev/null; echo pipe-don''e")
         assert b"Broken pipe" not in await read_until(shell, b"pipe-done")
+
+
+async def test_what_the_hub_was_started_in_does_not_reach_its_programs(
+    hub: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ["TMUX", "COLUMNS", "CODER_AGENT_SOCKET_PATH", "CODER_MCP_APP_STATUS_SLUG", "CODER_WORKSPACE_NAME"]:
+        monkeypatch.setenv(name, "outer")
+    monkeypatch.setenv("KEPT", "kept")
+    workspace = await hub.workspace(command="env")
+    agent = the_agent(workspace)
+    async with hub.terminal(agent["id"], agent["apps"][0]["id"]) as socket:
+        seen = await read_until(socket, b"[process exited")
+    assert b"outer" not in seen
+    assert b"KEPT=kept" in seen
+    assert b"CODER_WORKSPACE_NAME=dev" in seen
 
 
 async def test_sizes(hub: Peer) -> None:
@@ -283,10 +299,9 @@ async def test_stop_ends_every_terminal_and_all_of_its_processes(hub: Peer) -> N
 
 def alive(pid: int) -> bool:
     try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return state != "Z"
 
 
 FLOOD = """python3 -c "import os

@@ -43,6 +43,9 @@ _OUTER_TERMINAL = (
     "WINDOWID",
 )
 
+# a hub inside a Coder workspace: its programs report to the hub, not to that workspace
+_OUTER_WORKSPACE = ("CODER_AGENT_", "CODER_MCP_", "CODER_WORKSPACE_")
+
 
 def login_shell() -> str:
     """The user's shell: $SHELL, else the password database, else /bin/sh."""
@@ -60,8 +63,13 @@ def shell_argv(command: str) -> list[str]:
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
-    """Our environment without what describes the terminal around us, plus `extra`."""
-    return {key: value for key, value in os.environ.items() if key not in _OUTER_TERMINAL} | dict(extra)
+    """Our environment without what describes the terminal or the workspace around us, plus `extra`."""
+    inherited = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in _OUTER_TERMINAL and not key.startswith(_OUTER_WORKSPACE)
+    }
+    return inherited | dict(extra)
 
 
 async def spawn(

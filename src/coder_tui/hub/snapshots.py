@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from coder_tui.hub.identity import Site
 from coder_tui.hub.storage import Storage
-from coder_tui.hub.views import live_workspace_ids, load_workspaces
+from coder_tui.hub.views import app_status, live_workspace_ids, load_workspaces
 from coder_tui.wire.base import encode
 from coder_tui.wire.sse import DATA, encode_event
 from coder_tui.wire.workspaces import Workspace
 
+_NO_STATUSES = b'"statuses":[]'
+
 
 @dataclass(frozen=True)
 class Shared:
-    """One state of one workspace. `json` has no newline at its end; the frames are made when first needed."""
+    """One state of one workspace. `json` has no newline at its end; the frames are made when first needed.
+
+    The apps of `workspace` have no statuses: those are in `json` only.
+    """
 
     workspace: Workspace
     json: bytes
@@ -40,6 +46,7 @@ class Snapshots:
 
     def __init__(self, storage: Storage, site: Site) -> None:
         self._storage, self._site = storage, site
+        self._statuses = _Statuses()
         self._versions: dict[str, int] = {}
         self._ready: dict[str, tuple[int, Shared]] = {}
         self._loading: dict[str, tuple[int, asyncio.Task[Shared | None]]] = {}
@@ -96,4 +103,34 @@ class Snapshots:
             return {}
         workspaces = load_workspaces(db, ids, self._site)
         live = set(live_workspace_ids(db, ids))
-        return {key: Shared(value, encode(value)[:-1], key not in live) for key, value in workspaces.items()}
+        return {key: Shared(value, self._encoded(db, value), key not in live) for key, value in workspaces.items()}
+
+    def _encoded(self, db: sqlite3.Connection, workspace: Workspace) -> bytes:
+        # inside a JSON string the quotes would be escaped: this text is found where apps have it, and nowhere else
+        pieces = encode(workspace)[:-1].split(_NO_STATUSES)
+        apps = [app.id for r in workspace.latest_build.resources for agent in r.agents for app in agent.apps]
+        whole = [pieces[0]]
+        for app_id, piece in zip(apps, pieces[1:], strict=True):
+            whole += (b'"statuses":[', self._statuses.of_app(db, app_id), b"]", piece)
+        return b"".join(whole)
+
+
+class _Statuses:
+    """The statuses of each app as JSON, newest first. Rows are never changed, so only new ones are encoded."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, bytes]] = {}
+        self._lock = threading.Lock()  # readers run on several threads
+
+    def of_app(self, db: sqlite3.Connection, app_id: str) -> bytes:
+        """The items of the array. Rows come into the table in the order of their times."""
+        with self._lock:
+            last, text = self._known.get(app_id, (0, b""))
+            rows = db.execute(
+                "SELECT rowid, * FROM statuses WHERE app_id = ? AND rowid > ? ORDER BY rowid DESC", (app_id, last)
+            ).fetchall()
+            if rows:
+                new = b",".join(encode(app_status(row))[:-1] for row in rows)
+                text = new + b"," + text if text else new
+                self._known[app_id] = (rows[0]["rowid"], text)
+            return text

@@ -54,7 +54,10 @@ def live_workspace_ids(db: sqlite3.Connection, among: Sequence[str] | None = Non
 
 
 def load_workspaces(db: sqlite3.Connection, ids: Iterable[str], site: Site) -> dict[str, Workspace]:
-    """These workspaces (deleted ones too) with their latest builds, by id; unknown ids are left out."""
+    """These workspaces (deleted ones too) with their latest builds, by id; unknown ids are left out.
+
+    Their apps come without `statuses`, which may be thousands: `Snapshots` adds them as text.
+    """
     keys = json.dumps(list(ids))
     rows = db.execute("SELECT * FROM workspaces WHERE id IN (SELECT value FROM json_each(?))", (keys,)).fetchall()
     latest = db.execute(
@@ -62,7 +65,7 @@ def load_workspaces(db: sqlite3.Connection, ids: Iterable[str], site: Site) -> d
         " ON b.workspace_id = w.id AND b.number = (SELECT max(number) FROM builds WHERE workspace_id = w.id)",
         (keys,),
     ).fetchall()
-    builds = {build.workspace_id: build for build in _builds(db, latest, site)}
+    builds = {build.workspace_id: build for build in _builds(db, latest, site, statuses=False)}
     return {row["id"]: _workspace(db, row, builds[row["id"]], site) for row in rows if row["id"] in builds}
 
 
@@ -129,7 +132,7 @@ def _workspace(db: sqlite3.Connection, row: sqlite3.Row, build: WorkspaceBuild, 
         template_allow_user_cancel_workspace_jobs=False,
         template_active_version_id=site.template_version_id,
         latest_build=build,
-        latest_app_status=_status(newest) if newest else None,
+        latest_app_status=app_status(newest) if newest else None,
         name=row["name"],
         ttl_ms=row["ttl_ms"],
         last_used_at=to_time(row["last_used_at"]),
@@ -138,12 +141,14 @@ def _workspace(db: sqlite3.Connection, row: sqlite3.Row, build: WorkspaceBuild, 
     )
 
 
-def _builds(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], site: Site) -> list[WorkspaceBuild]:
+def _builds(
+    db: sqlite3.Connection, rows: Sequence[sqlite3.Row], site: Site, *, statuses: bool = True
+) -> list[WorkspaceBuild]:
     done = [row["id"] for row in rows if row["job_status"] == JobStatus.SUCCEEDED]
     agent_rows = db.execute(
         "SELECT * FROM agents WHERE build_id IN (SELECT value FROM json_each(?)) ORDER BY name", (json.dumps(done),)
     ).fetchall()
-    agents = _agents(db, agent_rows)
+    agents = _agents(db, agent_rows, statuses=statuses)
     of_build: dict[str, list[sqlite3.Row]] = defaultdict(list)
     for agent in agent_rows:
         of_build[agent["build_id"]].append(agent)
@@ -206,7 +211,7 @@ def _build(row: sqlite3.Row, agents: Sequence[tuple[str, WorkspaceAgent]], site:
     )
 
 
-def _agents(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[str, WorkspaceAgent]:
+def _agents(db: sqlite3.Connection, rows: Sequence[sqlite3.Row], *, statuses: bool = True) -> dict[str, WorkspaceAgent]:
     keys = json.dumps([row["id"] for row in rows])
     sources: dict[str, list[WorkspaceAgentLogSource]] = defaultdict(list)
     for row in db.execute(
@@ -217,16 +222,13 @@ def _agents(db: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[str, Wo
     for row in db.execute(
         "SELECT * FROM apps WHERE agent_id IN (SELECT value FROM json_each(?)) ORDER BY display_name, slug", (keys,)
     ).fetchall():
-        statuses = db.execute(
-            "SELECT * FROM statuses WHERE app_id = ? ORDER BY created_at DESC, id DESC", (row["id"],)
-        ).fetchall()
         apps[row["agent_id"]].append(
             WorkspaceApp(
                 id=row["id"],
                 slug=row["slug"],
                 display_name=row["display_name"] or row["slug"],
                 command=row["command"],
-                statuses=[_status(status) for status in statuses],
+                statuses=app_statuses(db, row["id"]) if statuses else [],
             )
         )
     return {row["id"]: _agent(row, apps[row["id"]], sources[row["id"]]) for row in rows}
@@ -295,7 +297,14 @@ def log_source(row: sqlite3.Row) -> WorkspaceAgentLogSource:
     )
 
 
-def _status(row: sqlite3.Row) -> WorkspaceAppStatus:
+def app_statuses(db: sqlite3.Connection, app_id: str) -> list[WorkspaceAppStatus]:
+    """All of an app, newest first."""
+    rows = db.execute("SELECT * FROM statuses WHERE app_id = ? ORDER BY created_at DESC, id DESC", (app_id,))
+    return [app_status(row) for row in rows]
+
+
+def app_status(row: sqlite3.Row) -> WorkspaceAppStatus:
+    """One reported status."""
     return WorkspaceAppStatus(
         id=row["id"],
         created_at=to_time(row["created_at"]),
