@@ -252,6 +252,28 @@ async def test_a_filter_that_matches_nothing_says_so() -> None:
         assert "esc" in text
 
 
+async def test_the_timelines_cursor_stays_on_the_newest_or_on_what_was_chosen() -> None:
+    fleet = small_fleet()
+    kira = next(one for one in fleet if one.id == API.workspace_id)
+    (main,) = kira.agents
+    claude = next(one for one in main.apps if one.slug == API.app)
+
+    def said(*news: str) -> WorkspaceChanged:
+        statuses = tuple(replace(status("working", text, NOW), id=text) for text in news) + claude.statuses
+        apps = tuple(replace(one, statuses=statuses) if one is claude else one for one in main.apps)
+        return WorkspaceChanged(replace(kira, agents=(replace(main, apps=apps),)), NOW)
+
+    async with cockpit() as (pilot, screen, source):
+        screen.jump(API)
+        source.apply(said("one"))
+        await pilot.pause()
+        assert screen.timeline.cursor == 0
+        await press(pilot, "2", "j")
+        source.apply(said("two", "one"))
+        await pilot.pause()
+        assert screen.timeline.cursor == 2
+
+
 async def test_no_agents_says_what_comes_next() -> None:
     source = StoreSource()
     source.apply(DeploymentChanged(Deployment("local", link=LIVE)), FleetListed("local", (), NOW))

@@ -51,7 +51,10 @@ class TimelinePane(LineList[Span]):
         heights = [1] * len(spans)
         if heights:
             heights[0] = len(self._headline(spans[0].status, self._width - 1))
+        newest = self.cursor <= 0  # who stands on the newest stays on the newest
         self.fill(spans, [span.status.id for span in spans], heights)
+        if newest and spans:
+            self._move(0, tell=False)
 
     def _headline(self, status: Status, width: int) -> list[str]:
         return wrap(status.message, max(10, width - 32), _HEADLINE, self.glyphs.ellipsis)
