@@ -49,6 +49,8 @@ class Hub:
             made = client.post("/users/me/workspaces", json=body)
             made.raise_for_status()
             workspace = str(made.json()["id"])
+            while client.get(f"/workspaces/{workspace}").json()["latest_build"]["status"] != "running":
+                pass  # a build takes a few milliseconds
             answer = client.get(f"/workspaces/{workspace}/external-agent/main/credentials")
             answer.raise_for_status()
             return workspace, str(answer.json()["agent_token"])
