@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
-SECONDS_DEMO ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format bench screenshots build lock clean
@@ -50,14 +49,14 @@ test: $(VENV)/.dev ## the whole suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(VENV)/.dev ## lint, format, types, import contracts
-	@$(BIN)/ruff check src tests benchmarks
-	@$(BIN)/ruff format --check src tests benchmarks
+	@$(BIN)/ruff check src tests benchmarks screenshots
+	@$(BIN)/ruff format --check src tests benchmarks screenshots
 	@$(BIN)/mypy
 	@PYTHONPATH=src $(BIN)/lint-imports
 
 format: $(VENV)/.dev ## rewrite to the house style
-	@$(BIN)/ruff check --fix src tests benchmarks
-	@$(BIN)/ruff format src tests benchmarks
+	@$(BIN)/ruff check --fix src tests benchmarks screenshots
+	@$(BIN)/ruff format src tests benchmarks screenshots
 
 bench: $(VENV)/.dev ## every figure, one line of JSON each
 	@for script in benchmarks/*.py; do case $$script in */_*) ;; *) $(BIN)/python $$script || exit 1;; esac; done
