@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from coder_tui.errors import ConfigError
 from coder_tui.tui import themes
 from coder_tui.tui.app import CockpitApp
 from coder_tui.tui.paint import Voices
+from coder_tui.tui.theme_file import fault
 
 DARK = (themes.package_dir() / "dark.toml").read_text(encoding="utf-8")
 
@@ -130,3 +132,8 @@ async def test_a_broken_theme_of_mine_is_told_not_fatal(mine: Path) -> None:
     async with app.run_test(size=(140, 40)) as pilot:
         await pilot.pause()
         assert any("bad.toml" in one.message for one in app._notifications)
+
+
+@pytest.mark.parametrize("path", sorted(themes.package_dir().glob("*.toml")), ids=lambda path: path.stem)
+def test_our_own_themes_hold_what_a_users_must(path: Path) -> None:
+    assert fault(tomllib.loads(path.read_text(encoding="utf-8"))) is None

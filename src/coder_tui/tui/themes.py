@@ -6,11 +6,10 @@ A wheel ships them as `coder_tui/themes`; in a checkout they stand beside `src/`
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
-from textual.color import Color, ColorParseError
 from textual.theme import Theme
 
 from coder_tui import paths
@@ -19,112 +18,41 @@ from coder_tui.errors import ConfigError
 DEFAULT = "coder-dark"
 
 
-def _colour(text: str) -> str:
-    try:
-        Color.parse(text)
-    except ColorParseError:
-        raise ValueError(f"{text!r} is no colour; write it as #rrggbb") from None
-    return text
-
-
-Colour = Annotated[str, AfterValidator(_colour)]
-
-
-class _Table(BaseModel):
-    # A key we do not know is a typing error that would otherwise do nothing, silently.
-    model_config = ConfigDict(extra="forbid", populate_by_name=True, frozen=True)
-
-
-class Colors(_Table):
-    """The base colours Textual derives its own from."""
-
-    primary: Colour
-    secondary: Colour
-    accent: Colour
-    foreground: Colour
-    background: Colour
-    surface: Colour
-    panel: Colour
-    success: Colour
-    warning: Colour
-    error: Colour
-
-
-class TextColors(_Table):
-    """Three steps of text beside `foreground`: names and titles, second voice, third voice."""
-
-    bright: Colour
-    muted: Colour
-    faint: Colour
-
-
-class Chrome(_Table):
-    """Borders and the cursor line."""
-
-    border: Colour
-    border_focus: Colour = Field(alias="border-focus")
-    cursor: Colour
-    cursor_blurred: Colour = Field(alias="cursor-blurred")
-
-
-class States(_Table):
-    """One colour per attention level and state."""
-
-    asks: Colour
-    failed: Colour
-    lost: Colour
-    done: Colour
-    quiet: Colour
-    due: Colour
-    working: Colour
-    idle: Colour
-
-
-class ThemeFile(_Table):
-    """A whole theme file."""
-
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-    dark: bool
-    colors: Colors
-    text: TextColors
-    chrome: Chrome
-    states: States
-
-    def textual(self) -> Theme:
-        """As a Textual theme; states, text steps and chrome become CSS variables (`$asks`, `$muted`, `$rule`...)."""
-        colors = self.colors
-        return Theme(
-            name=self.name,
-            dark=self.dark,
-            **colors.model_dump(),
-            variables={
-                **self.states.model_dump(),
-                **self.text.model_dump(),
-                "rule": self.chrome.border,
-                "rule-focus": self.chrome.border_focus,
-                "cursor": self.chrome.cursor,
-                "cursor-blurred": self.chrome.cursor_blurred,
-                "border": self.chrome.border_focus,
-                "border-blurred": self.chrome.border,
-                "block-cursor-background": self.chrome.cursor,
-                "block-cursor-foreground": self.text.bright,
-                "block-cursor-blurred-background": self.chrome.cursor_blurred,
-                "text-muted": self.text.muted,
-                "text-disabled": self.text.faint,
-                "scrollbar": self.chrome.border,
-                "scrollbar-hover": self.text.faint,
-                "scrollbar-active": self.chrome.border_focus,
-                "scrollbar-background": colors.background,
-                "scrollbar-background-hover": colors.background,
-                "scrollbar-background-active": colors.background,
-                "scrollbar-corner-color": colors.background,
-                "input-selection-background": self.chrome.cursor,
-            },
-        )
+def _textual(values: Mapping[str, Any]) -> Theme:
+    """As a Textual theme; states, text steps and chrome become CSS variables (`$asks`, `$muted`, `$rule`...)."""
+    colors, text, chrome = values["colors"], values["text"], values["chrome"]
+    return Theme(
+        name=values["name"],
+        dark=values["dark"],
+        **colors,
+        variables={
+            **values["states"],
+            **text,
+            "rule": chrome["border"],
+            "rule-focus": chrome["border-focus"],
+            "cursor": chrome["cursor"],
+            "cursor-blurred": chrome["cursor-blurred"],
+            "border": chrome["border-focus"],
+            "border-blurred": chrome["border"],
+            "block-cursor-background": chrome["cursor"],
+            "block-cursor-foreground": text["bright"],
+            "block-cursor-blurred-background": chrome["cursor-blurred"],
+            "text-muted": text["muted"],
+            "text-disabled": text["faint"],
+            "scrollbar": chrome["border"],
+            "scrollbar-hover": text["faint"],
+            "scrollbar-active": chrome["border-focus"],
+            "scrollbar-background": colors["background"],
+            "scrollbar-background-hover": colors["background"],
+            "scrollbar-background-active": colors["background"],
+            "scrollbar-corner-color": colors["background"],
+            "input-selection-background": chrome["cursor"],
+        },
+    )
 
 
 def read_theme(path: Path) -> Theme:
-    """Read and validate one theme file. Raises ConfigError naming the file and the key."""
+    """Read one theme file; one that is not ours is validated. Raises ConfigError naming the file and the key."""
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -132,13 +60,13 @@ def read_theme(path: Path) -> Theme:
         raise ConfigError(f"cannot read theme {path}", why=why, fix="check the file, or remove it") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"theme {path} is not TOML", why=str(error), fix="correct that line") from None
-    try:
-        return ThemeFile.model_validate(values).textual()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        why = str(first["msg"]).removeprefix("Value error, ")
-        raise ConfigError(f"theme {path}: key {key!r} is wrong", why=why, fix="compare with themes/dark.toml") from None
+    if path.parent != package_dir():
+        from coder_tui.tui.theme_file import fault
+
+        if found := fault(values):
+            key, why = found
+            raise ConfigError(f"theme {path}: key {key!r} is wrong", why=why, fix="compare with themes/dark.toml")
+    return _textual(values)
 
 
 def package_dir() -> Path:

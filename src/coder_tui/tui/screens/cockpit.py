@@ -22,7 +22,6 @@ from coder_tui.tui.navigation import RIGHT, Navigation
 from coder_tui.tui.notify import Notifier
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.paint import Voices
-from coder_tui.tui.palette import palette
 from coder_tui.tui.panes.agents import AgentsPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
@@ -279,6 +278,8 @@ class CockpitScreen(Navigation):
 
     def action_palette(self) -> None:
         """Open the command palette."""
+        from coder_tui.tui.palette import palette  # loads a good deal of Textual that the first frame need not wait for
+
         self.app.push_screen(palette())
 
     def action_quit(self) -> None:
