@@ -42,7 +42,8 @@ class LocalPty:
         asyncio.get_running_loop().add_reader(fd, self._readable)
 
     def _set_size(self) -> None:
-        fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, self.columns, 0, 0))
+        if self._fd >= 0:
+            fcntl.ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", self.rows, self.columns, 0, 0))
 
     def _readable(self) -> None:
         try:
@@ -96,8 +97,7 @@ class LocalPty:
         """To the program."""
         self.columns, self.rows = columns, rows
         self.sizes.append((columns, rows))
-        if self._fd >= 0:
-            self._set_size()
+        self._set_size()
 
     def retry_now(self) -> None:
         """Noted, and done."""
@@ -113,6 +113,7 @@ class LocalPty:
         if self._pid > 0:
             asyncio.get_running_loop().remove_reader(self._fd)
             os.close(self._fd)
+            self._fd = -1
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
 

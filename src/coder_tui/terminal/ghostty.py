@@ -10,7 +10,6 @@ from __future__ import annotations
 import weakref
 from array import array
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 from typing import Any
@@ -86,7 +85,14 @@ class GhosttyCore:
             handles.append(handle)
         # The iterators are filled through a pointer to their handle, so those stay boxed.
         self._terminal, self._state, self._iterator, self._cells = handles[0][0], handles[1][0], handles[2], handles[3]
-        self._close = weakref.finalize(self, _free, lib, *(handle[0] for handle in handles))
+        # The functions are looked up now: a finalizer may run inside cffi's own lock, and must not ask for it.
+        free = (
+            lib.ghostty_render_state_row_cells_free,
+            lib.ghostty_render_state_row_iterator_free,
+            lib.ghostty_render_state_free,
+            lib.ghostty_terminal_free,
+        )
+        self._close = weakref.finalize(self, _free, free, [handle[0] for handle in reversed(handles)])
         self._set(libvt.OPT_WRITE_PTY, self._on_write)
         self._set(libvt.OPT_SIZE, self._on_size)
         self._set(libvt.OPT_IMAGE_STORAGE_LIMIT, ffi.new("uint64_t *", 0))
@@ -352,12 +358,9 @@ class GhosttyCore:
 _ENCODINGS = (MouseEncoding.SGR, MouseEncoding.URXVT, MouseEncoding.UTF8)
 
 
-def _free(lib: Any, terminal: Any, state: Any, iterator: Any, cells: Any) -> None:
-    with suppress(TypeError):  # at interpreter exit the library may be gone before us
-        lib.ghostty_render_state_row_cells_free(cells)
-        lib.ghostty_render_state_row_iterator_free(iterator)
-        lib.ghostty_render_state_free(state)
-        lib.ghostty_terminal_free(terminal)
+def _free(functions: Sequence[Any], handles: Sequence[Any]) -> None:
+    for free, handle in zip(functions, handles, strict=True):
+        free(handle)
 
 
 def _whole(cells: array[int]) -> tuple[list[int], array[int]]:
