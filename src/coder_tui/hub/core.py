@@ -8,9 +8,10 @@ from pathlib import Path
 
 from coder_tui.hub.agents import Agents, load_live
 from coder_tui.hub.builds import Builds
-from coder_tui.hub.clock import Clock, rising_clock, to_time
+from coder_tui.hub.clock import Clock, from_time, rising_clock, to_time
 from coder_tui.hub.events import Topics, agent_logs_topic, workspace_topic
 from coder_tui.hub.identity import Site, local_user, user_token
+from coder_tui.hub.keys import Keys
 from coder_tui.hub.logs import Line, Tails, append, hub_source_id
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.snapshots import Snapshots
@@ -31,6 +32,7 @@ class Hub:
         self.tails = Tails(storage)
         self.snapshots = Snapshots(storage, site)
         self.builds = Builds(self)
+        self.keys = Keys(storage, clock, token, from_time(site.user.created_at))
 
     @classmethod
     async def open(
@@ -55,6 +57,7 @@ class Hub:
             sessions = Sessions(grace=grace, hangup_grace=hangup_grace)
             hub = cls(storage, site, token, url=url, clock=clock, sessions=sessions)
             await storage.write(lambda db: _recover(db, clock()))
+            await hub.keys.load()
             for agent in await storage.read(load_live):
                 hub.agents.add(agent)
             hub.builds.start()

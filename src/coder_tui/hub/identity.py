@@ -1,10 +1,8 @@
-"""Who the hub is, who its one user is, and who may call: the user's token file and the tokens of agents."""
+"""Who the hub is, who its one user is, and what a caller presents: the user's token file, the tokens of agents."""
 
 from __future__ import annotations
 
 import getpass
-import hashlib
-import hmac
 import platform
 import re
 import secrets
@@ -31,7 +29,17 @@ VERSION = f"v0.0.0-coder-tui.{__version__}"
 SIGNED_OUT = "You are signed out or your session has expired. Please sign in again to continue."
 
 _ALNUM = string.ascii_letters + string.digits
-_TOKEN = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
+_KEY = re.compile(r"[A-Za-z0-9]{10}-[A-Za-z0-9]{22}")
+
+
+def new_key() -> str:
+    """A fresh API key: id of 10 characters, hyphen, secret of 22."""
+    return "-".join("".join(secrets.choice(_ALNUM) for _ in range(length)) for length in (10, 22))
+
+
+def is_key(text: str) -> bool:
+    """Whether that has the form of an API key."""
+    return _KEY.fullmatch(text) is not None
 
 
 def user_token(path: Path) -> str:
@@ -39,7 +47,7 @@ def user_token(path: Path) -> str:
     try:
         token = path.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        token = "-".join("".join(secrets.choice(_ALNUM) for _ in range(length)) for length in (10, 22))
+        token = new_key()
         write_private(path, token)
         return token
     except (OSError, UnicodeDecodeError) as error:
@@ -48,7 +56,7 @@ def user_token(path: Path) -> str:
             why=getattr(error, "strerror", None) or "it is not text",
             fix="fix its permissions, or delete it to get a new token",
         ) from None
-    if not _TOKEN.fullmatch(token):
+    if not is_key(token):
         raise StorageError(f"cannot use {path}", why="it holds no API key", fix="delete it to get a new token")
     return token
 
@@ -117,7 +125,7 @@ def presented_token(request: Request) -> str:
     """The credential of a request, or "". First present wins, even if wrong: cookie, query, header, bearer, query."""
     bearer = request.headers.get("Authorization", "")
     return (
-        _cookie(request)
+        cookie_token(request)
         or request.query_params.get(COOKIE, "")
         or request.headers.get(HEADER, "")
         or (bearer[7:].strip() if bearer[:7].lower() == "bearer " else "")
@@ -125,32 +133,13 @@ def presented_token(request: Request) -> str:
     )
 
 
-def _cookie(request: Request) -> str:
+def cookie_token(request: Request) -> str:
+    """The credential in the cookie, which a browser sends by itself, or ""."""
     try:
         morsel = SimpleCookie(request.headers.get("Cookie", "")).get(COOKIE)
     except CookieError:
         return ""
     return morsel.value if morsel else ""
-
-
-def require_user(request: Request, token: str) -> None:
-    """Let the holder of `token` pass. Raises Refused (401; 400 for a cookie without its CSRF header)."""
-    given = presented_token(request)
-    if not given:
-        raise Refused(401, SIGNED_OUT, f'Cookie "{COOKIE}" or query parameter must be provided.')
-    if not _TOKEN.fullmatch(given):
-        raise Refused(401, SIGNED_OUT, "Invalid API key format.")
-    if given[:10] != token[:10]:
-        raise Refused(401, SIGNED_OUT, "API key is invalid.")
-    if not _same(given, token):
-        raise Refused(401, SIGNED_OUT, "API key secret is invalid.")
-    # a browser sends the cookie by itself, a forged page cannot send the header
-    if request.method not in {"GET", "HEAD", "OPTIONS"} and _cookie(request) and request.headers.get(HEADER) != given:
-        raise Refused(400, "Something is wrong with your CSRF token. Please refresh the page.")
-
-
-def _same(given: str, token: str) -> bool:
-    return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(token.encode()).digest())
 
 
 def agent_token(request: Request) -> str:

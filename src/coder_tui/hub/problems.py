@@ -8,9 +8,17 @@ from coder_tui.wire.problems import FieldProblem, Problem
 class Refused(Exception):
     """Answer the request with `status` and this error body. Messages are Coder's where it has one."""
 
-    def __init__(self, status: int, message: str, detail: str = "", *, fields: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        detail: str = "",
+        *,
+        fields: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.headers = status, headers or {}
         validations = [FieldProblem(field=field, detail=text) for field, text in (fields or {}).items()]
         self.problem = Problem(message=message, detail=detail, validations=validations)
 

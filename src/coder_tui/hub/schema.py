@@ -67,6 +67,40 @@ MIGRATIONS: tuple[str, ...] = (
     );
     CREATE INDEX agent_logs_agent ON agent_logs (agent_id, id)
     """,
+    """
+    -- Of a secret only its SHA-256 is here. Names are unique among tokens, sessions have none.
+    CREATE TABLE api_keys (
+        id TEXT PRIMARY KEY, hash BLOB NOT NULL, login_type TEXT NOT NULL, name TEXT NOT NULL,
+        created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL, last_used INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL, lifetime_seconds INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE UNIQUE INDEX api_keys_name ON api_keys (name) WHERE login_type = 'token';
+
+    ALTER TABLE agents ADD COLUMN instance_id TEXT NOT NULL DEFAULT '';
+    CREATE INDEX agents_instance ON agents (instance_id) WHERE instance_id != ''
+    """,
+    """
+    ALTER TABLE builds ADD COLUMN canceled_at INTEGER;
+    DROP INDEX builds_active;
+    CREATE INDEX builds_active ON builds (job_status) WHERE job_status IN ('pending', 'running', 'canceling');
+
+    ALTER TABLE workspaces ADD COLUMN autostart_schedule TEXT NOT NULL DEFAULT '';
+    ALTER TABLE workspaces ADD COLUMN dormant_at INTEGER;
+
+    -- targets and actions are JSON arrays
+    CREATE TABLE notifications (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, template_id TEXT NOT NULL,
+        targets TEXT NOT NULL, title TEXT NOT NULL, content TEXT NOT NULL, icon TEXT NOT NULL, actions TEXT NOT NULL,
+        created_at INTEGER NOT NULL, read_at INTEGER
+    );
+    CREATE INDEX notifications_unread ON notifications (seq) WHERE read_at IS NULL;
+
+    CREATE TABLE port_shares (
+        workspace_id TEXT NOT NULL, agent_name TEXT NOT NULL, port INTEGER NOT NULL, share_level TEXT NOT NULL,
+        protocol TEXT NOT NULL,
+        PRIMARY KEY (workspace_id, agent_name, port)
+    ) WITHOUT ROWID
+    """,
 )
 """Each script takes the file from version n (its index) to n + 1. Never change one that was released."""
 

@@ -23,7 +23,7 @@ from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from coder_tui.errors import StorageError
-from coder_tui.hub.identity import agent_token, require_user
+from coder_tui.hub.identity import agent_token
 from coder_tui.hub.problems import Refused, invalid_query
 from coder_tui.wire.base import WireModel, encode
 
@@ -61,7 +61,9 @@ def no_content() -> Response:
 
 def problem(refused: Refused) -> Response:
     """The error body."""
-    return answer(refused.problem, refused.status)
+    response = answer(refused.problem, refused.status)
+    response.headers.update(refused.headers)
+    return response
 
 
 class Endpoint:
@@ -75,7 +77,7 @@ class Endpoint:
         request = Request(scope, receive, send)
         try:
             if self._user:
-                require_user(request, self._hub.token)
+                request.state.key = await self._hub.keys.authenticate(request)
             response = await self._handler(self._hub, request)
         except Refused as refused:
             response = problem(refused)
@@ -91,7 +93,7 @@ class Endpoint:
 
 
 def route(hub: Hub, method: str, path: str, handler: Handler, *, user: bool = True) -> Route:
-    """A route under `/api/v2`; `user`: only for the holder of the user token."""
+    """A route under `/api/v2`; `user`: only for the user's keys (then `request.state.key` is the one)."""
     return Route(f"/api/v2{path}", Endpoint(hub, handler, user=user), methods=[method])
 
 

@@ -19,6 +19,45 @@ class LoginWithPassword(WireModel):
     password: str = Field("", repr=False)
 
 
+class CreateFirstUser(WireModel):
+    """Body of `POST /users/first`."""
+
+    email: str = ""
+    username: str = ""
+    name: str = ""
+    password: str = Field("", repr=False)
+
+
+class AuthMethod(WireModel):
+    """Whether one way to sign in is offered."""
+
+    enabled: bool = False
+
+
+class GithubAuthMethod(AuthMethod):
+    """Signing in with GitHub."""
+
+    default_provider_configured: bool = False
+
+
+class OIDCAuthMethod(AuthMethod):
+    """Signing in with an OpenID Connect provider. The wire's own spelling."""
+
+    signInText: str = ""
+    iconUrl: str = ""
+
+
+class AuthMethods(WireModel):
+    """Answer of `GET /users/authmethods`, anonymous."""
+
+    OMIT = frozenset({"terms_of_service_url"})
+
+    terms_of_service_url: str = ""
+    password: AuthMethod = AuthMethod()
+    github: GithubAuthMethod = GithubAuthMethod()
+    oidc: OIDCAuthMethod = OIDCAuthMethod()
+
+
 class SessionToken(WireModel):
     """Answer of `POST /users/login` and of the instance identity exchange."""
 
