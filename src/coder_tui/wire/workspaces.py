@@ -303,3 +303,27 @@ class ExtendWorkspace(WireModel):
     """Body of `PUT /workspaces/{id}/extend`: the new deadline."""
 
     deadline: Time = ZERO_TIME
+
+
+class UpdateWorkspace(WireModel):
+    """Body of `PATCH /workspaces/{id}`: the new name."""
+
+    name: str = ""
+
+
+class UpdateTTL(WireModel):
+    """Body of `PUT /workspaces/{id}/ttl`: milliseconds until a started workspace stops; null or 0: never."""
+
+    ttl_ms: int | None = None
+
+
+class UpdateAutostart(WireModel):
+    """Body of `PUT /workspaces/{id}/autostart`: a weekly cron line (`CRON_TZ=Europe/Berlin 30 9 * * 1-5`), or null."""
+
+    schedule: str | None = None
+
+
+class UpdateDormancy(WireModel):
+    """Body of `PUT /workspaces/{id}/dormant`."""
+
+    dormant: bool = False
