@@ -109,8 +109,7 @@ def test_the_numbers_we_use_are_the_librarys() -> None:
         ("GhosttyRenderStateRowData", "CELLS"): libvt.ROW_CELLS,
         ("GhosttyRenderStateRowData", "CELLS_RAW"): libvt.ROW_CELLS_RAW,
         ("GhosttyRenderStateRowCellsData", "STYLE"): libvt.CELL_STYLE,
-        ("GhosttyRenderStateRowCellsData", "GRAPHEMES_LEN"): libvt.CELL_GRAPHEMES_LEN,
-        ("GhosttyRenderStateRowCellsData", "GRAPHEMES_BUF"): libvt.CELL_GRAPHEMES_BUF,
+        ("GhosttyRenderStateRowCellsData", "GRAPHEMES_UTF8"): libvt.CELL_GRAPHEMES_UTF8,
     }
     for (enum, name), value in expected.items():
         assert types[enum]["values"][name] == value, (enum, name)

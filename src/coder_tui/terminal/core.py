@@ -8,7 +8,6 @@ bidi overrides and other hidden characters are already replaced.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cache
 from typing import NamedTuple, Protocol
@@ -35,8 +34,7 @@ class Underline(IntEnum):
     DASHED = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Style:
+class Style(NamedTuple):
     """How a cell looks (SGR), and the target of its hyperlink (OSC 8, as the program wrote it: never trust it)."""
 
     fg: Color = None

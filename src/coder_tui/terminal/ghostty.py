@@ -7,6 +7,7 @@ looked up anew in every row; the looked-up values are shared by content.
 
 from __future__ import annotations
 
+import struct
 import weakref
 from array import array
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from typing import Any
 from coder_tui.terminal import libvt
 from coder_tui.terminal.core import (
     PLAIN,
+    REPLACEMENT,
     RGB,
     Color,
     Cursor,
@@ -38,6 +40,11 @@ _TAG, _BACKGROUND_TAG, _STYLE, _WIDE, _HEAD, _TAIL, _LINK = 3, 2, 0xFFFF << 26, 
 _LOOK = _TAG | _STYLE | _WIDE | _LINK  # cells equal in these look the same
 _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
+_CACHED = 10_000  # random colours must not grow memory
+_CLUSTER_BYTES = 256
+# GhosttyStyle: its size, three colours (tag and union), eight flags, the underline.
+_STYLE_LAYOUT = struct.Struct("=8x i4xQ i4xQ i4xQ 8? i4x")
+_UNDERLINES = tuple(Underline)
 _BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
 
 load = libvt.load
@@ -66,6 +73,11 @@ class GhosttyCore:
         self._style_out = self._ffi.new("GhosttyStyle *")
         self._style_out.size = self._ffi.sizeof("GhosttyStyle")
         self._style_bytes = self._ffi.buffer(self._style_out)
+        storage = self._ffi.new("uint8_t[]", _CLUSTER_BYTES)
+        self._clusters: dict[bytes, str] = {}
+        self._cluster_bytes = self._ffi.buffer(storage)
+        self._cluster_buffer = self._ffi.new("GhosttyBuffer *", (storage, _CLUSTER_BYTES, 0))
+        self._cluster_storage = storage  # owns the memory the two lines above point to
         self._view = self._ffi.new("GhosttyCellsView *")
         self._dirty_y = self._ffi.new("uint16_t *")
         self._open()
@@ -207,7 +219,7 @@ class GhosttyCore:
         styles: dict[int, Style] = {0: PLAIN}
         start = 0
         for look, group in groupby(looks):
-            end = start + sum(1 for _ in group)
+            end = start + len(list(group))
             x = positions[start]
             width = 2 if look & _WIDE == _HEAD else 1
             style_id = look & _STYLE
@@ -237,21 +249,24 @@ class GhosttyCore:
         key = self._style_bytes[:]
         style = self._styles.get(key)
         if style is None:
-            if len(self._styles) > 10_000:  # random true colours must not grow memory
+            if len(self._styles) > _CACHED:
                 self._styles.clear()
-            style = self._styles[key] = _style(self._style_out)
+            style = self._styles[key] = _style(key)
         return style
 
     def _cluster(self, x: int) -> str:
-        ffi, lib, cells = self._ffi, self._lib, self._cells[0]
+        lib, cells, buffer = self._lib, self._cells[0], self._cluster_buffer
         lib.ghostty_render_state_row_cells_select(cells, x)
-        length = ffi.new("uint32_t *")
-        if lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_LEN, length) or not length[0]:
-            return " "
-        points = ffi.new("uint32_t[]", length[0])
-        lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_BUF, points)
-        # A joiner left at the end would fuse with the next cell in a terminal that shapes emoji.
-        return safe(bytes(ffi.buffer(points)).decode("utf-32-le", "replace").rstrip("\u200d"))
+        if lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_UTF8, buffer):
+            return REPLACEMENT  # marks without end (zalgo) are cut
+        key = self._cluster_bytes[: buffer.len]
+        cluster = self._clusters.get(key)
+        if cluster is None:
+            if len(self._clusters) > _CACHED:
+                self._clusters.clear()
+            # A joiner left at the end would fuse with the next cell in a terminal that shapes emoji.
+            cluster = self._clusters[key] = safe(key.decode("utf-8", "replace").rstrip("\u200d")) or " "
+        return cluster
 
     def _link(self, x: int, y: int) -> str:
         ffi = self._ffi
@@ -392,49 +407,34 @@ def _background_content(cells: array[int]) -> int:
     return int.from_bytes(mask.tobytes(), "little")
 
 
-def _color(color: Any) -> Color:
-    if color.tag == 0:
-        return None
-    if color.tag == 1:
-        return int(color.value.palette)
-    rgb = color.value.rgb
-    return (rgb.r, rgb.g, rgb.b)
+def _color(tag: int, value: int) -> Color:
+    if tag == 1:
+        return value & 0xFF
+    return (value & 0xFF, value >> 8 & 0xFF, value >> 16 & 0xFF) if tag else None
 
 
-def _style(out: Any) -> Style:
+def _style(packed: bytes) -> Style:
+    fg_tag, fg, bg_tag, bg, line_tag, line, *flags, underline = _STYLE_LAYOUT.unpack(packed)
+    bold, italic, dim, blink, reverse, invisible, strike, _overline = flags
     return Style(
-        fg=_color(out.fg_color),
-        bg=_color(out.bg_color),
-        underline_color=_color(out.underline_color),
-        underline=Underline(out.underline),
-        bold=bool(out.bold),
-        dim=bool(out.faint),
-        italic=bool(out.italic),
-        blink=bool(out.blink),
-        reverse=bool(out.inverse),
-        invisible=bool(out.invisible),
-        strike=bool(out.strikethrough),
+        _color(fg_tag, fg),
+        _color(bg_tag, bg),
+        _color(line_tag, line),
+        _UNDERLINES[underline],
+        bold,
+        dim,
+        italic,
+        blink,
+        reverse,
+        invisible,
+        strike,
     )
 
 
-@lru_cache(maxsize=4096)
-def _background(tag: int, content: int, style: Style) -> Style:
-    color: Color = content & 0xFF
-    if tag == 3:
-        color = (content & 0xFF, content >> 8 & 0xFF, content >> 16 & 0xFF)
-    return _replace(style, bg=color)
-
-
 def _with_background(style: Style, look: int) -> Style:
-    return _background(look & _TAG, look >> 2 & 0xFFFFFF, style)
+    """The style of a cell that holds only a background colour."""
+    return style._replace(bg=_color((look & _TAG) - 1, look >> 2))
 
 
-@lru_cache(maxsize=1024)
 def _with_link(style: Style, link: str) -> Style:
-    return _replace(style, link=link)
-
-
-def _replace(style: Style, **changes: Any) -> Style:
-    from dataclasses import replace
-
-    return replace(style, **changes)
+    return style._replace(link=link)

@@ -24,6 +24,7 @@ typedef struct {
   bool bold, italic, faint, blink, inverse, invisible, strikethrough, overline; int underline;
 } GhosttyStyle;
 typedef struct { const uint64_t *ptr; size_t len; } GhosttyCellsView;
+typedef struct { uint8_t *ptr; size_t cap, len; } GhosttyBuffer;
 typedef struct { size_t size; void *node; uint16_t x, y; } GhosttyGridRef;
 typedef struct { uint16_t mode; bool value; } GhosttyTerminalModeConfig;
 typedef struct { uint64_t total, offset, len; } GhosttyTerminalScrollbar;
@@ -76,7 +77,7 @@ OPT_IMAGE_STORAGE_LIMIT, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES = 15
 TERMINAL_ACTIVE_SCREEN, TERMINAL_SCROLLBAR, TERMINAL_TITLE, TERMINAL_PWD, TERMINAL_MODE = 6, 9, 12, 13, 37
 STATE_DIRTY, STATE_ROW_ITERATOR, STATE_CURSOR = 3, 4, 18
 ROW_CELLS, ROW_CELLS_RAW = 3, 5
-CELL_STYLE, CELL_GRAPHEMES_LEN, CELL_GRAPHEMES_BUF = 2, 3, 4
+CELL_STYLE, CELL_GRAPHEMES_UTF8 = 2, 9
 SCROLL_BOTTOM, SCROLL_DELTA = 1, 2
 POINT_VIEWPORT = 1
 DIRTY_NONE, DIRTY_FULL = 0, 2

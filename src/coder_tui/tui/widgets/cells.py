@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
+from rich.color import ColorType
+from rich.color_triplet import ColorTriplet
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
@@ -66,8 +68,24 @@ def split(runs: Sequence[Run], at: int) -> tuple[list[Run], list[Run]]:
 def _color(color: Color) -> RichColor | None:
     if color is None:
         return None
-    # Palette colours stay indices here: the app maps them by its theme (or leaves them to the outer terminal).
-    return RichColor.from_ansi(color) if isinstance(color, int) else RichColor.from_rgb(*color)
+    if isinstance(color, int):  # an index stays one: the app maps it by its theme, or leaves it to the outer terminal
+        return RichColor.from_ansi(color)
+    return RichColor("", ColorType.TRUECOLOR, triplet=ColorTriplet(*color))  # its name, a hex string, is never used
+
+
+@lru_cache(maxsize=1024)
+def _attributes(style: Style) -> RichStyle:
+    """The Rich style of a style without colours."""
+    return RichStyle(
+        bold=style.bold or None,
+        dim=style.dim or None,
+        italic=style.italic or None,
+        underline=style.underline not in (Underline.NONE, Underline.DOUBLE) or None,
+        underline2=style.underline is Underline.DOUBLE or None,
+        blink=style.blink or None,
+        reverse=style.reverse or None,
+        strike=style.strike or None,
+    )
 
 
 class Painter:
@@ -88,20 +106,10 @@ class Painter:
         return entry[1]
 
     def _made(self, style: Style) -> RichStyle:
-        if style == PLAIN:
-            return self.base
-        return self.base + RichStyle(
-            color=_color(style.fg),
-            bgcolor=_color(style.bg),
-            bold=style.bold or None,
-            dim=style.dim or None,
-            italic=style.italic or None,
-            underline=style.underline not in (Underline.NONE, Underline.DOUBLE) or None,
-            underline2=style.underline is Underline.DOUBLE or None,
-            blink=style.blink or None,
-            reverse=style.reverse or None,
-            strike=style.strike or None,
-        )
+        base = self.base
+        colored = RichStyle.from_color(_color(style.fg) or base.color, _color(style.bg) or base.bgcolor)
+        plain = style._replace(fg=None, bg=None, underline_color=None, invisible=False, link="")
+        return colored if plain == PLAIN else _attributes(plain) + colored
 
     def segments(self, runs: Sequence[Run]) -> list[Segment]:
         """One segment per run."""
