@@ -8,6 +8,10 @@ due_within = "30m"            # a deadline this near is `due`
 [deployments.acme]
 url = "https://dev.acme.io"
 token_file = "acme.token"     # 0600, relative to the configuration directory
+ca_file = "acme-ca.pem"       # optional: a CA to trust beside the system's
+cert_file = "me.pem"          # optional: a client certificate, and its key
+key_file = "me.key"
+header_command = "cloudflared-headers"   # optional: its output lines are extra headers, name=value
 ```
 
 The environment sets `CODER_TUI_THEME`, `CODER_TUI_QUIET_AFTER` and `CODER_TUI_DUE_WITHIN`. No secret is ever in the
@@ -61,12 +65,25 @@ _Name = Annotated[str, Field(pattern=r"^[\w][\w .:-]{0,63}$")]
 
 
 class DeploymentConfig(BaseModel):
-    """A named Coder deployment. `token_file` holds the session token and nothing else."""
+    """A named Coder deployment. `token_file` holds the session token and nothing else; the other files are PEM."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     url: str = Field(min_length=1)
     token_file: Path
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    header_command: str = ""
+
+    def placed(self, base: Path) -> DeploymentConfig:
+        """With every path absolute: relative ones start at `base`."""
+        files = {
+            name: base / value.expanduser()
+            for name in ("token_file", "ca_file", "cert_file", "key_file")
+            if (value := getattr(self, name)) is not None
+        }
+        return self.model_copy(update=files)
 
 
 class Config(BaseModel):
@@ -107,11 +124,7 @@ def load_config(
         config = Config.model_validate({**data, "path": path})
     except ValidationError as error:
         raise _explain(path, origin, error) from None
-    base = path.parent
-    resolved = {
-        name: entry.model_copy(update={"token_file": base / entry.token_file.expanduser()})
-        for name, entry in config.deployments.items()
-    }
+    resolved = {name: entry.placed(path.parent) for name, entry in config.deployments.items()}
     return config.model_copy(update={"deployments": resolved})
 
 

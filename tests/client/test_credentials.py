@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from coder_tui.client.credentials import Credentials, cli_session_dir, find_credentials, normalize_url, parse_headers
+from coder_tui.client.credentials import Credentials, cli_session_dir, find_credentials, normalize_url
+from coder_tui.client.headers import parse_headers
 from coder_tui.config import load_config
 from coder_tui.errors import CredentialsError
 
@@ -71,7 +72,7 @@ def test_the_order_of_the_sources(tmp_path: Path, session: Path) -> None:
     (cli,) = find_credentials(environ={"CODER_CONFIG_DIR": str(session)})
     assert (cli.url, cli.token) == ("https://cli.example.com", TOKEN)
     assert find_credentials(environ={"CODER_CONFIG_DIR": str(tmp_path / "none")}) == []
-    (picked,) = find_credentials(deployment="two", config=config, environ=environ)
+    (picked,) = find_credentials(deployments=["two"], config=config, environ=environ)
     assert picked.name == "two"
 
 
@@ -115,7 +116,7 @@ def test_token_files_must_be_private_and_filled(tmp_path: Path) -> None:
     with pytest.raises(CredentialsError, match="cannot read the token of deployment one"):
         find_credentials(config=config, environ={})
     with pytest.raises(CredentialsError, match=r"no deployment is called 'three'.*one"):
-        find_credentials(deployment="three", config=config, environ={})
+        find_credentials(deployments=["three"], config=config, environ={})
 
 
 def test_nothing_shows_the_token() -> None:

@@ -121,7 +121,7 @@ async def test_big_lists_and_null_lists() -> None:
         (
             JSONResponse({"message": "You are signed out.", "detail": "key expired"}, 401),
             CredentialsError,
-            r"does not accept the session token: You are signed out\. key expired.*coder login",
+            r"does not accept the session token: You are signed out\. key expired.*coder-tui login",
         ),
         (
             JSONResponse({"message": "Validation failed.", "validations": [{"field": "q", "detail": "bad"}]}, 400),
@@ -154,12 +154,12 @@ async def test_busy_servers_are_given_the_time_they_ask_for() -> None:
     ]
     time = FakeTime()
     async with serving(answering(lambda _: answers.pop(0))) as url:
-        async with RestClient(credentials(url), sleep=time.sleep) as rest:
+        async with RestClient(credentials(url), clock=time.clock) as rest:
             assert (await rest.me()).username == "kira"
         assert time.slept == [7.0]
 
     always = JSONResponse({"message": "slow down"}, 429, headers={"Retry-After": "3600"})
-    async with serving(answering(lambda _: always)) as url, RestClient(credentials(url), sleep=time.sleep) as rest:
+    async with serving(answering(lambda _: always)) as url, RestClient(credentials(url), clock=time.clock) as rest:
         with pytest.raises(ApiError, match="429 slow down"):
             await rest.me()
     assert time.slept == [7.0], "nobody waits an hour"

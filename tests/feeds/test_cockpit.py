@@ -120,7 +120,7 @@ async def test_a_refused_token_is_not_retried_until_asked(tmp_path: Path) -> Non
     coder.token = "another"
     async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url))) as source:
         snapshot = await shows(source, lambda now: state_of(now) == LinkState.REFUSED)
-        assert "coder login" in link_of(snapshot).link.why
+        assert "coder-tui login" in link_of(snapshot).link.why
         assert link_of(snapshot).link.next_try is None
         coder.token = credentials(url).token
         source.refresh()

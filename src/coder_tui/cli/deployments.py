@@ -1,17 +1,20 @@
-"""Which deployments the command line means: those that can be found, else the hub of this machine."""
+"""Which deployments the command line means: those that can be found, and the hub of this machine."""
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
-from coder_tui.client.credentials import Credentials, find_credentials
+from coder_tui.client.credentials import EVERY, Credentials, find_credentials
 from coder_tui.config import Config, load_config
 from coder_tui.errors import CredentialsError
 from coder_tui.hub import daemon
 from coder_tui.paths import data_dir
 
 HUB_NAME = "local"
+"""What the hub of this machine is called; no deployment of the configuration may be."""
 
 
 def configuration(arguments: Namespace) -> Config:
@@ -22,14 +25,33 @@ def configuration(arguments: Namespace) -> Config:
 def chosen(arguments: Namespace, config: Config) -> list[Credentials]:
     """What flags, environment, configuration and the coder CLI name; empty when none names any.
 
-    Raises CredentialsError.
+    The hub of this machine is among them where it is named (`--deployment local`), and beside those that nobody named
+    one by one where it runs. Raises CredentialsError, and StorageError or HubError for a hub that is named.
     """
-    return find_credentials(
-        url=arguments.url,
-        token=read_token(arguments.token_file) if arguments.token_file else "",
-        deployment=arguments.deployment,
-        config=config,
-    )
+    named: list[str] = arguments.deployment
+    others = [name for name in named if name != HUB_NAME]
+    found: list[Credentials] = []
+    if others or not named:
+        found = find_credentials(
+            url=arguments.url,
+            token=read_token(arguments.token_file) if arguments.token_file else "",
+            deployments=others,
+            config=config,
+        )
+    if HUB_NAME in named:
+        return [*found, of_hub(daemon.start(data_dir()))]
+    told = named or arguments.url or arguments.token_file or os.environ.get("CODER_URL")
+    looked = not told and not os.environ.get("CODER_SESSION_TOKEN")
+    return with_hub(found) if EVERY in named or (looked and found) else found
+
+
+def with_hub(found: list[Credentials]) -> list[Credentials]:
+    """`found`, and the hub of this machine if it runs and is not among them under another name."""
+    hub = daemon.discover(data_dir())
+    if hub is None or any(one.url == hub.url for one in found):
+        return found
+    taken = {one.name for one in found}
+    return [*found, replace(of_hub(hub), name=f"{HUB_NAME} hub" if HUB_NAME in taken else HUB_NAME)]
 
 
 def chosen_or_hub(arguments: Namespace, config: Config) -> list[Credentials]:

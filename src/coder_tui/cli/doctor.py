@@ -30,7 +30,7 @@ class Report:
 
     def say(self, subject: str, finding: str) -> None:
         """One line on stdout."""
-        print(f"{subject:<14}{one_line(finding)}", flush=True)
+        print(f"{subject:<13} {one_line(finding)}", flush=True)
 
     def fault(self, subject: str, error: CoderTuiError) -> None:
         """A line that says what is wrong."""
@@ -61,7 +61,7 @@ def run(arguments: Namespace) -> int:
         credentials = chosen(arguments, config)
         if not credentials:
             report.say("credentials", "none found: plain coder-tui opens the local hub")
-        if hub:
+        if hub and all(one.url != hub.url for one in credentials):
             credentials.append(of_hub(hub))
     except CoderTuiError as error:
         report.fault("credentials", error)
@@ -116,7 +116,7 @@ async def _reach(report: Report, credentials: list[Credentials]) -> None:
     from coder_tui.client.rest import RestClient
 
     async def ask(one: Credentials) -> str:
-        async with RestClient(one, timeout=10.0) as client:
+        async with await asyncio.to_thread(RestClient, one, timeout=10.0) as client:
             info = await client.build_info()
             user = await client.me()
             return f"{one.url} {info.version}, {user.username}, {client.latency_ms or 0:.0f} ms; from {one.source}"

@@ -67,7 +67,8 @@ async def look(credentials: Sequence[Credentials], config: Config) -> tuple[Snap
 async def _read(credentials: Credentials, errors: list[CoderTuiError]) -> list[Event]:
     deployment = Deployment(credentials.name, credentials.url)
     try:
-        async with RestClient(credentials) as client:
+        # in a thread: a header command may take its time, and the others do not wait for it
+        async with await asyncio.to_thread(RestClient, credentials) as client:
             info, user, workspaces = await asyncio.gather(client.build_info(), client.me(), client.workspaces(MINE))
             latency = client.latency_ms
     except CoderTuiError as error:

@@ -48,7 +48,12 @@ def _connection() -> Parser:
     group = flags.add_argument_group("deployment")
     group.add_argument("--url", help="a Coder deployment or a hub (default: CODER_URL, our config, the coder CLI)")
     group.add_argument("--token-file", type=Path, metavar="FILE", help="file with the session token for --url")
-    group.add_argument("--deployment", metavar="NAME", help="a deployment of the configuration")
+    group.add_argument(
+        "--deployment",
+        metavar="NAME",
+        action="append",
+        help="a deployment of the configuration, `local` for the hub, or `all`; may be given several times",
+    )
     return flags
 
 
@@ -61,7 +66,7 @@ def build() -> Parser:
         epilog="A token is never given on the command line: use --token-file, CODER_SESSION_TOKEN or login.",
     )
     parser.set_defaults(
-        run="coder_tui.cli.cockpit:run", url="", token_file=None, deployment="", read_only=False, theme=""
+        run="coder_tui.cli.cockpit:run", url="", token_file=None, deployment=[], read_only=False, theme=""
     )
     parser.add_argument("--version", action="version", version=f"coder-tui {__version__}")
     parser.add_argument("--read-only", action="store_true", help="disable every action that changes a deployment")
@@ -118,11 +123,21 @@ def build() -> Parser:
     report.add_argument("--needs-attention", action="store_true", help="a person must act")
     report.set_defaults(run="coder_tui.cli.report:run")
 
-    login = verbs.add_parser("login", help="remember a deployment")
+    login = verbs.add_parser("login", help="remember a deployment; by default with a token from your browser")
     login.add_argument("address", metavar="URL")
-    login.add_argument("--token-stdin", action="store_true", required=True, help="read the session token from stdin")
+    how = login.add_mutually_exclusive_group()
+    how.add_argument("--token-stdin", action="store_true", help="read the session token from stdin")
+    how.add_argument("--password", action="store_true", help="ask for email and password on the terminal")
     login.add_argument("--name", default="", help="name of the deployment (default: its host)")
     login.set_defaults(run="coder_tui.cli.login:run")
+
+    logout = verbs.add_parser("logout", help="end the session of a deployment and forget it")
+    logout.add_argument("name", metavar="NAME", nargs="?", default="", help="default: the only one there is")
+    logout.set_defaults(run="coder_tui.cli.logout:run")
+
+    deployments = verbs.add_parser("deployments", parents=[_connection()], help="every deployment, and what answers")
+    deployments.add_argument("--json", action="store_true", help="for programs")
+    deployments.set_defaults(run="coder_tui.cli.links:run")
 
     doctor = verbs.add_parser("doctor", parents=[_connection()], help="what is installed, and what answers")
     doctor.set_defaults(run="coder_tui.cli.doctor:run")

@@ -6,17 +6,22 @@ CLI's documented variables and its session directory (`url` and `session`, plain
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from coder_tui.client import keychain
+from coder_tui.client.headers import Headers, parse_headers
+from coder_tui.client.tls import TlsFiles
 from coder_tui.config import Config
 from coder_tui.errors import CredentialsError
+from coder_tui.text import one_line
 
+EVERY = "all"
+"""The deployment name that means every one that can be found."""
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
@@ -24,14 +29,18 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 class Credentials:
     """One deployment and the session token for it. Neither `repr` nor `str` shows the token or the headers.
 
-    `name` is unique among the deployments in use; `source` says in words where they were found.
+    `name` is unique among the deployments in use; `source` says in words where they were found. `fault` is why they
+    cannot be used: one bad deployment of several is shown as such, and stands in nobody's way.
     """
 
     name: str
     url: str
     token: str = field(repr=False)
     source: str
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: Headers = field(default=(), repr=False)
+    header_command: str = field(default="", repr=False)
+    tls: TlsFiles = field(default=TlsFiles())
+    fault: CredentialsError | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.token.isascii() or not self.token.isprintable() or " " in self.token:
@@ -74,77 +83,135 @@ def find_credentials(
     *,
     url: str = "",
     token: str = "",
-    deployment: str = "",
+    deployments: Sequence[str] = (),
     config: Config | None = None,
     global_config: Path | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> list[Credentials]:
     """The deployments to talk to, from the first source that names any; empty when none does.
 
-    `url`, `token`, `deployment` and `global_config` are what the command line said. `deployment` picks one entry of
-    the configuration. Raises CredentialsError for half a pair, an unreadable token file or an unknown name.
+    `url`, `token`, `deployments` and `global_config` are what the command line said. `deployments` names entries of
+    the configuration; `all` among them means every deployment of every source. Raises CredentialsError for half a
+    pair or an unknown name. What cannot be used is an error when it is the only one, else a `fault` of that one.
     """
-    session = cli_session_dir(global_config, environ)
-    found = _find(url, token, deployment, config=config or Config(), session=session, environ=environ)
-    if headers := parse_headers(environ.get("CODER_HEADER", "")):
-        if len(found) > 1:
-            # which deployment they are meant for is unknown, and they may be secret
-            return found
-        found = [replace(one, headers=headers) for one in found]
-    return found
+    finder = _Finder(config or Config(), environ, global_config)
+    return finder.equipped(finder.find(url, token, deployments))
 
 
-def _find(
-    url: str,
-    token: str,
-    deployment: str,
-    *,
-    config: Config,
-    session: Path,
-    environ: Mapping[str, str],
-) -> list[Credentials]:
-    if deployment:
-        if deployment not in config.deployments:
-            known = ", ".join(sorted(config.deployments)) or "none"
-            raise CredentialsError(f"no deployment is called {deployment!r}", why=f"{config.path} names: {known}")
-        return [_configured(deployment, config)]
-    env_url, env_token = environ.get("CODER_URL", "").strip(), environ.get("CODER_SESSION_TOKEN", "").strip()
-    if url or token:
-        if url and not token and (not env_url or _same(url, env_url)):
-            token = env_token
-        return [_pair(url or env_url, token, "flags", config, session)]
-    if env_url or env_token:
-        return [_pair(env_url, env_token, "CODER_URL and CODER_SESSION_TOKEN", config, session)]
-    if config.deployments:
-        return [_configured(name, config) for name in config.deployments]
-    return _from_session(session)
+class _Finder:
+    """What is stored and set, looked at only as far as needed: the keychain may ask the user."""
 
+    def __init__(self, config: Config, environ: Mapping[str, str], global_config: Path | None) -> None:
+        self.config, self.environ = config, environ
+        self.session = cli_session_dir(global_config, environ)
+        given = bool(global_config or environ.get("CODER_CONFIG_DIR"))
+        self.keychain = keychain.is_used(environ, directory_given=given)
+        self.env_url = environ.get("CODER_URL", "").strip()
+        self.env_token = environ.get("CODER_SESSION_TOKEN", "").strip()
 
-def _pair(url: str, token: str, source: str, config: Config, session: Path) -> Credentials:
-    """Complete half a pair from what is stored for the same URL, or say what is missing."""
-    if token and not url:
-        url = _read(session / "url")  # as the CLI does: a token from the environment for the URL it is logged in to
-    if not url:
+    def find(self, url: str, token: str, deployments: Sequence[str]) -> list[Credentials]:
+        if EVERY in deployments:
+            configured = self.configured(self.config.deployments, alone=False)
+            return _distinct([*self.from_environment(), *configured, *self.from_cli(alone=False)])
+        if deployments:
+            return self.configured(dict.fromkeys(deployments))
+        if url or token:
+            if url and not token and (not self.env_url or _same(url, self.env_url)):
+                token = self.env_token
+            return [self.pair(url or self.env_url, token, "flags")]
+        return self.from_environment() or self.configured(self.config.deployments) or self.from_cli()
+
+    def equipped(self, found: list[Credentials]) -> list[Credentials]:
+        """With the TLS files and headers of the environment, where the configuration gives none of its own."""
+        files = TlsFiles.of_environment(self.environ)
+        found = [replace(one, tls=one.tls or files) for one in found]
+        if len(found) == 1:  # with several, which one they are meant for is unknown, and they may be secret
+            (one,) = found
+            headers = parse_headers(self.environ.get("CODER_HEADER", ""))
+            command = one.header_command or self.environ.get("CODER_HEADER_COMMAND", "").strip()
+            found = [replace(one, headers=headers, header_command=command)]
+        return found
+
+    def from_environment(self) -> list[Credentials]:
+        if not (self.env_url or self.env_token):
+            return []
+        return [self.pair(self.env_url, self.env_token, "CODER_URL and CODER_SESSION_TOKEN")]
+
+    def configured(self, names: Iterable[str], *, alone: bool = True) -> list[Credentials]:
+        wanted = list(names)
+        alone = alone and len(wanted) == 1
+        found = []
+        for name in wanted:
+            try:
+                found.append(self.entry(name))
+            except CredentialsError as error:
+                if alone or name not in self.config.deployments:
+                    raise
+                url = one_line(self.config.deployments[name].url)
+                found.append(Credentials(name, url, "", str(self.config.path), fault=error))
+        return found
+
+    def from_cli(self, *, alone: bool = True) -> list[Credentials]:
+        """The deployment that the `coder` CLI is logged in to; being logged out of it is an error only when alone."""
+        url = _read(self.session / "url")
+        if not url:
+            return []
+        url = normalize_url(url)
+        if found := self.cli_token(url):
+            return [Credentials(_host(url), url, *found)]
+        if not alone:
+            return []
         raise CredentialsError(
-            "there is a session token but no deployment URL", fix="give the URL too (--url, or CODER_URL)"
+            f"the coder CLI knows {url} but stored no session token in {self.session}",
+            why="it is logged out, or keeps the token in a keyring that we cannot read",
+            fix=f"run `coder-tui login {url}`, or set CODER_SESSION_TOKEN",
         )
-    url = normalize_url(url)
-    if token:
-        return Credentials(_host(url), url, token, source)
-    for name, entry in config.deployments.items():
-        if _same(entry.url, url):
-            return _configured(name, config)
-    if _same(_read(session / "url"), url) and (token := _read(session / "session")):
-        return Credentials(_host(url), url, token, f"the coder CLI's session in {session}")
-    raise CredentialsError(
-        f"there is no session token for {url}",
-        fix=f"set CODER_SESSION_TOKEN, or run `coder login {url}`",
-    )
+
+    def cli_token(self, url: str) -> tuple[str, str] | None:
+        """The `coder` CLI's token for `url` and where it was found; the keychain comes before the file, as there."""
+        if self.keychain and (token := keychain.token_for(_host(url))):
+            return token, "the coder CLI's entry in the keychain"
+        if _same(_read(self.session / "url"), url) and (token := _read(self.session / "session")):
+            return token, f"the coder CLI's session in {self.session}"
+        return None
+
+    def pair(self, url: str, token: str, source: str) -> Credentials:
+        """Complete half a pair from what is stored for the same URL, or say what is missing."""
+        if token and not url:
+            url = _read(self.session / "url")  # as the CLI does: a token for the URL it is logged in to
+        if not url:
+            raise CredentialsError(
+                "there is a session token but no deployment URL", fix="give the URL too (--url, or CODER_URL)"
+            )
+        url = normalize_url(url)
+        if token:
+            return Credentials(_host(url), url, token, source)
+        for name, entry in self.config.deployments.items():
+            if _same(entry.url, url):
+                return self.entry(name)
+        if found := self.cli_token(url):
+            return Credentials(_host(url), url, *found)
+        raise CredentialsError(
+            f"there is no session token for {url}",
+            fix=f"run `coder-tui login {url}` or `coder login {url}`, or set CODER_SESSION_TOKEN",
+        )
+
+    def entry(self, name: str) -> Credentials:
+        """One deployment of the configuration. Raises CredentialsError."""
+        if name not in self.config.deployments:
+            known = ", ".join(sorted(self.config.deployments)) or "none"
+            raise CredentialsError(f"no deployment is called {name!r}", why=f"{self.config.path} names: {known}")
+        entry = self.config.deployments[name]
+        token = _private(name, entry.token_file)
+        files = TlsFiles(entry.ca_file, entry.cert_file, entry.key_file)
+        source = f"{self.config.path} [deployments.{name}]"
+        return Credentials(
+            name, normalize_url(entry.url), token, source, header_command=entry.header_command, tls=files
+        )
 
 
-def _configured(name: str, config: Config) -> Credentials:
-    entry = config.deployments[name]
-    path = entry.token_file
+def _private(name: str, path: Path) -> str:
+    """The token in a file of ours, which nobody else may read."""
     try:
         mode = path.stat().st_mode
         token = path.read_text(encoding="utf-8").strip()
@@ -161,21 +228,20 @@ def _configured(name: str, config: Config) -> Credentials:
         )
     if not token:
         raise CredentialsError(f"the token of deployment {name} is missing", why=f"{path} is empty")
-    return Credentials(name, normalize_url(entry.url), token, f"{config.path} [deployments.{name}]")
+    return token
 
 
-def _from_session(session: Path) -> list[Credentials]:
-    url, token = _read(session / "url"), _read(session / "session")
-    if not url:
-        return []
-    url = normalize_url(url)
-    if not token:
-        raise CredentialsError(
-            f"the coder CLI knows {url} but stored no session token in {session}",
-            why="it is logged out, or keeps the token in the system's keyring",
-            fix=f"run `CODER_USE_KEYRING=false coder login {url}`, or set CODER_SESSION_TOKEN",
-        )
-    return [Credentials(_host(url), url, token, f"the coder CLI's session in {session}")]
+def _distinct(found: Iterable[Credentials]) -> list[Credentials]:
+    """Each deployment once (the first that names it), and each under a name of its own."""
+    kept: dict[str, Credentials] = {}
+    for one in found:
+        name = one.name
+        if any(other.url.lower() == one.url.lower() for other in kept.values()):
+            continue
+        while name in kept:
+            name += "'"
+        kept[name] = replace(one, name=name)
+    return list(kept.values())
 
 
 def cli_session_dir(global_config: Path | None, environ: Mapping[str, str] = os.environ) -> Path:
@@ -189,24 +255,6 @@ def cli_session_dir(global_config: Path | None, environ: Mapping[str, str] = os.
         return home / "Library" / "Application Support" / "coderv2"
     base = environ.get("XDG_CONFIG_HOME")
     return (Path(base) if base else home / ".config") / "coderv2"
-
-
-def parse_headers(text: str) -> tuple[tuple[str, str], ...]:
-    """`CODER_HEADER`: one CSV record of `name=value`. Raises CredentialsError, never quoting a value."""
-    try:
-        fields = next(csv.reader([text], strict=True, skipinitialspace=True), [])
-    except csv.Error:
-        raise CredentialsError("CODER_HEADER is wrong", why="it is not comma separated name=value pairs") from None
-    headers = []
-    for item in fields:
-        name, equals, value = item.partition("=")
-        name = name.strip()
-        if not equals or not name or not name.isascii() or not all(c.isalnum() or c in "!#$%&'*+-.^_`|~" for c in name):
-            raise CredentialsError("CODER_HEADER is wrong", why="each header must be name=value")
-        if not value.isprintable():
-            raise CredentialsError("CODER_HEADER is wrong", why=f"the value of {name} has control characters")
-        headers.append((name, value))
-    return tuple(headers)
 
 
 def _read(path: Path) -> str:

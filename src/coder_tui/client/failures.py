@@ -12,6 +12,9 @@ from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, Unreacha
 from coder_tui.text import one_line
 from coder_tui.wire.problems import Problem
 
+_TRUST = "set CODER_CLIENT_TLS_CA_FILE (or ca_file in our configuration) to your CA's file"
+_PROVE = "set CODER_CLIENT_TLS_CERT_FILE and CODER_CLIENT_TLS_KEY_FILE (or cert_file and key_file)"
+
 
 def refusal(
     credentials: Credentials, what: str, status: int, content: bytes, headers: Mapping[str, str]
@@ -24,10 +27,11 @@ def refusal(
     details = "; ".join(f"{item.field}: {item.detail}" for item in problem.validations)
     why = one_line(". ".join(part.rstrip(".") for part in (problem.message, problem.detail, details) if part))[:500]
     if status == 401:
+        verb = "coder login" if "coder CLI" in credentials.source else "coder-tui login"
         return CredentialsError(
             f"{credentials.name} does not accept the session token",
             why=why,
-            fix=f"log in again: `coder login {credentials.url}` (the token came from {credentials.source})",
+            fix=f"log in again: `{verb} {credentials.url}` (the token came from {credentials.source})",
         )
     why = why or httpx.codes.get_reason_phrase(status)
     fix = ""
@@ -46,7 +50,9 @@ def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
     if isinstance(error, httpx.TimeoutException | TimeoutError):
         why = "no answer in time"
     elif isinstance(cause, ssl.SSLCertVerificationError):
-        why, fix = f"its certificate is not trusted ({cause.verify_message})", "set SSL_CERT_FILE to your CA's file"
+        why, fix = f"its certificate is not trusted ({cause.verify_message})", _TRUST
+    elif isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
+        why, fix = "it wants a client certificate of its own kind", _PROVE
     elif isinstance(cause, ConnectionRefusedError):
         why = "connection refused"
     else:

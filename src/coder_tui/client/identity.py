@@ -15,7 +15,7 @@ import httpx
 
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.failures import unreachable
-from coder_tui.client.rest import tls_context
+from coder_tui.client.tls import tls_context
 from coder_tui.errors import (
     ApiError,
     CoderTuiError,

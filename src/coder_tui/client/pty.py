@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock
+from coder_tui.client.budget import Budget
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import PtyEnded, PtyEvent, PtyLost, PtyOpened, PtyOutput
 from coder_tui.client.sockets import Closed, hopeless, open_socket, protocol_mismatch, receive
@@ -36,7 +37,8 @@ _REFUSED = {
 class PtyStream:
     """One attached terminal. See `feeds.source.PtyStream` for what each method promises.
 
-    `reconnect` is the session's UUID: the same one attaches to the same session for as long as it lives.
+    `reconnect` is the session's UUID: the same one attaches to the same session for as long as it lives. `on_typed`
+    is called whenever keystrokes go out.
     """
 
     def __init__(
@@ -49,9 +51,12 @@ class PtyStream:
         command: str = "",
         container: str = "",
         tls: ssl.SSLContext | None = None,
+        budget: Budget | None = None,
+        on_typed: Callable[[], None] | None = None,
         clock: Clock = CLOCK,
     ) -> None:
-        self._credentials, self._tls = credentials, tls
+        self._credentials, self._tls, self._budget = credentials, tls, budget
+        self._on_typed = on_typed
         self._path = f"workspaceagents/{quote(agent_id, safe='')}/pty"
         self._session = {"reconnect": reconnect, "command": command, "container": container}
         self._size = size
@@ -70,6 +75,8 @@ class PtyStream:
         """Queue keystrokes; dropped while the link is down."""
         if self._attached and data:
             self._queue(encode_request(data=data))
+            if self._on_typed:
+                self._on_typed()
 
     def resize(self, columns: int, rows: int) -> None:
         """The new size in cells; sent again after each reconnect."""
@@ -119,7 +126,13 @@ class PtyStream:
         while True:
             try:
                 socket = await open_socket(
-                    self._credentials, self._path, self._query(), tls=self._tls, max_size=_MAX_MESSAGE, max_queue=_QUEUE
+                    self._credentials,
+                    self._path,
+                    self._query(),
+                    tls=self._tls,
+                    budget=self._budget,
+                    max_size=_MAX_MESSAGE,
+                    max_queue=_QUEUE,
                 )
                 async with socket:
                     self._backoff.opened()

@@ -11,10 +11,9 @@ from __future__ import annotations
 import asyncio
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import cache
 from types import GenericAlias
 from typing import Any, Self, TypeVar
@@ -23,10 +22,16 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 
 from coder_tui import __version__
+from coder_tui.client.backoff import CLOCK, Clock
+from coder_tui.client.budget import Budget, retry_after
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.failures import bad_proxy, refusal, unreachable
-from coder_tui.errors import ApiError
+from coder_tui.client.headers import command_headers
+from coder_tui.client.rest_more import Query, RestMore
+from coder_tui.client.tls import tls_context
+from coder_tui.errors import ApiError, CredentialsError
 from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
+from coder_tui.wire.auth import LoginWithPassword, SessionToken
 from coder_tui.wire.base import WireModel, broken, encode
 from coder_tui.wire.identity import BuildInfo, User
 from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog
@@ -48,33 +53,32 @@ PAGE = 100
 _BIG = 1 << 16  # bytes of JSON that are parsed in a thread rather than on the event loop
 _MAX_BODY = 256 << 20
 _TRIES_WHEN_BUSY = 3
-_LONGEST_WAIT = 30.0  # seconds; a server that asks for more gets its 429 reported
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 M = TypeVar("M", bound=WireModel)
 
 
 def headers_of(credentials: Credentials) -> dict[str, str]:
-    """What every request and upgrade carries: the extra headers, then the session token."""
-    return {**dict(credentials.headers), SESSION_HEADER: credentials.token, "User-Agent": USER_AGENT}
+    """What every request and upgrade carries: the extra headers, then the session token.
+
+    May block while a header command runs (once in a process). Raises CredentialsError.
+    """
+    if credentials.fault:
+        raise credentials.fault
+    headers = dict(credentials.headers)
+    if credentials.header_command:
+        headers |= dict(command_headers(credentials.header_command, credentials.url))
+    if credentials.token:
+        headers[SESSION_HEADER] = credentials.token
+    return headers | {"User-Agent": USER_AGENT}
 
 
-def tls_context(url: str) -> ssl.SSLContext | None:
-    """Trust for `url`: the system's store and certifi's together; None for plain http (making one costs 20 ms)."""
-    if not url.startswith("https:"):
-        return None
-    import certifi
-
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-class RestClient:
+class RestClient(RestMore):
     """One deployment's REST API. Use as an async context manager, or call `aclose()`.
 
-    Redirects are not followed: they could carry the token to another host. Raises UnreachableError when the
-    environment names a proxy that cannot be used.
+    Redirects are not followed: they could carry the token to another host. Constructing one may block while a header
+    command runs. Raises UnreachableError when the environment names a proxy that cannot be used, ConfigError for TLS
+    files that cannot, CredentialsError for a header command that failed.
     """
 
     def __init__(
@@ -84,13 +88,14 @@ class RestClient:
         tls: ssl.SSLContext | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
         timeout: httpx.Timeout | float = _TIMEOUT,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        clock: Clock = CLOCK,
     ) -> None:
         self.credentials = credentials
         self.latency_ms: float | None = None
         """Milliseconds from the last request to the head of its answer."""
-        self.tls = tls or tls_context(credentials.url)
-        self._sleep = sleep
+        self.tls = tls or tls_context(credentials.url, credentials.tls)
+        self.budget = Budget(clock)
+        """Every request takes from it, and every socket of this deployment should."""
         try:
             self._http = httpx.AsyncClient(
                 base_url=credentials.url + "/api/v2/",
@@ -121,6 +126,20 @@ class RestClient:
     async def me(self) -> User:
         """`GET /users/me`: who the token belongs to."""
         return await self._read(User, "GET", "users/me")
+
+    async def login(self, email: str, password: str) -> str:
+        """`POST /users/login`: a new session token; needs none. Raises CredentialsError for a wrong pair."""
+        body = LoginWithPassword(email=email, password=password)
+        try:
+            return (await self._read(SessionToken, "POST", "users/login", body)).session_token
+        except CredentialsError as error:
+            raise CredentialsError(
+                f"{self.credentials.url} does not accept this email and password", why=error.why
+            ) from None
+
+    async def logout(self) -> None:
+        """`POST /users/logout`: the deployment forgets this session token."""
+        await self._send("POST", "users/logout")
 
     async def workspaces(self, q: str = "", *, limit: int = PAGE, offset: int = 0) -> list[Workspace]:
         """`GET /workspaces`: every workspace that matches `q` from `offset` on, read in pages of `limit`.
@@ -196,12 +215,15 @@ class RestClient:
     async def event_stream(self, path: str, idle: float) -> AsyncIterator[AsyncIterator[bytes]]:
         """Open `GET path` as a stream of bytes; silence of `idle` seconds breaks it. For server-sent events."""
         timeout = httpx.Timeout(10.0, read=idle)
+        await self.budget.take()
         try:
             async with self._http.stream(
                 "GET", path, timeout=timeout, headers={"Accept": "text/event-stream"}
             ) as response:
                 if not response.is_success:
                     await response.aread()
+                if response.status_code == 429:
+                    self.budget.hold(retry_after(response.headers))
                 self._check(response)
                 if "json" in (kind := response.headers.get("content-type", "")):
                     raise ApiError(
@@ -218,22 +240,21 @@ class RestClient:
         path: str,
         body: WireModel | None = None,
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
     ) -> M:
         content = await self._send(method, path, body, query)
         return await asyncio.to_thread(model.read, content) if len(content) > _BIG else model.read(content)
 
-    async def _list(self, model: type[M], path: str, query: Mapping[str, str | int]) -> list[M]:
+    async def _list(self, model: type[M], path: str, query: Query) -> list[M]:
         content = await self._send("GET", path, query=query)
         return await asyncio.to_thread(read_list, model, content) if len(content) > _BIG else read_list(model, content)
 
-    async def _send(
-        self, method: str, path: str, body: WireModel | None = None, query: Mapping[str, str | int] | None = None
-    ) -> bytes:
+    async def _send(self, method: str, path: str, body: WireModel | None = None, query: Query | None = None) -> bytes:
         content = None if body is None else encode(body)
         headers = {"Content-Type": "application/json"} if content else None
         query = {name: value for name, value in (query or {}).items() if value != ""}
         for attempt in range(_TRIES_WHEN_BUSY):
+            await self.budget.take()
             start = time.perf_counter()
             try:
                 async with self._http.stream(method, path, content=content, params=query, headers=headers) as response:
@@ -241,10 +262,11 @@ class RestClient:
                     await self._body(response)
             except httpx.HTTPError as error:
                 raise unreachable(self.credentials, error) from None
-            wait = _retry_after(response)
-            if response.status_code != 429 or attempt + 1 == _TRIES_WHEN_BUSY or wait > _LONGEST_WAIT:
+            if response.status_code != 429:
                 break
-            await self._sleep(wait)
+            held = self.budget.hold(retry_after(response.headers))
+            if not held or attempt + 1 == _TRIES_WHEN_BUSY:
+                break
         self._check(response)
         return response.content
 
@@ -285,14 +307,3 @@ def read_list(model: type[M], content: bytes | str) -> list[M]:
 def _lists(model: type[WireModel]) -> TypeAdapter[Any]:
     array: Any = GenericAlias(list, (model,))
     return TypeAdapter(array | None)
-
-
-def _retry_after(response: httpx.Response) -> float:
-    """Seconds to wait; RFC 9110 allows a number of seconds or a date."""
-    value = response.headers.get("retry-after", "")
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return 1.0

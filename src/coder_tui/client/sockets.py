@@ -6,6 +6,7 @@ server pings every 15 s; "reconnect policy seen in real clients".
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from collections.abc import Mapping
@@ -15,9 +16,11 @@ from urllib.parse import urlencode
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI
 
+from coder_tui.client.budget import Budget, retry_after
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.failures import bad_proxy, refusal, unreachable
 from coder_tui.client.rest import USER_AGENT, headers_of
+from coder_tui.client.tls import tls_context
 from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, ProtocolError, UnreachableError
 from coder_tui.text import one_line
 
@@ -73,18 +76,28 @@ async def open_socket(
     query: Mapping[str, str | int] | None = None,
     *,
     tls: ssl.SSLContext | None = None,
+    budget: Budget | None = None,
     max_size: int = MAX_MESSAGE,
     max_queue: int = 16,
 ) -> ClientConnection:
-    """Upgrade `GET /api/v2/{path}`; dead peers are found by our own pings within 35 s.
+    """Upgrade `GET /api/v2/{path}` (or `path` itself, where it begins with a slash).
 
-    Raises CredentialsError (401), ApiError (any other answer) or UnreachableError (no answer).
+    Dead peers are found by our own pings within 35 s. `tls` and `budget` are those of the deployment's RestClient,
+    where there is one. Raises CredentialsError (401), ApiError (any other answer), UnreachableError (no answer) or
+    ConfigError (TLS files).
     """
+    path = path if path.startswith("/") else f"/api/v2/{path}"
     scheme, rest = credentials.url.split("://", 1)
     text = urlencode({name: value for name, value in (query or {}).items() if value != ""})
-    url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}/api/v2/{path}" + (f"?{text}" if text else "")
-    headers = headers_of(credentials)
+    url = f"{'wss' if scheme == 'https' else 'ws'}://{rest}{path}" + (f"?{text}" if text else "")
+    tls = tls or tls_context(credentials.url, credentials.tls)
+    if credentials.header_command:
+        headers = await asyncio.to_thread(headers_of, credentials)
+    else:
+        headers = headers_of(credentials)
     headers.pop("User-Agent")
+    if budget:
+        await budget.take()
     try:
         return await _Connect(
             url,
@@ -103,10 +116,11 @@ async def open_socket(
         )
     except InvalidStatus as error:
         response = error.response
-        what = f"{credentials.name} refused a stream of {path}"
-        raise refusal(
-            credentials, what, response.status_code, bytes(response.body or b""), dict(response.headers.raw_items())
-        ) from None
+        answered = dict(response.headers.raw_items())
+        if budget and response.status_code == 429:
+            budget.hold(retry_after(answered))
+        what = f"{credentials.name} refused a stream of {path.removeprefix('/api/v2/')}"
+        raise refusal(credentials, what, response.status_code, bytes(response.body or b""), answered) from None
     except (ImportError, InvalidProxy) as error:
         raise bad_proxy(credentials, error) from None
     except (InvalidHandshake, InvalidURI) as error:

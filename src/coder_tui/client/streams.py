@@ -157,7 +157,11 @@ class Streams:
     async def _log_socket(self, agent_id: str, after: int) -> AsyncIterator[ClientConnection]:
         query: dict[str, str | int] = {"follow": "true", "after": after, "no_compression": "true"}
         socket = await open_socket(
-            self._rest.credentials, f"workspaceagents/{agent_id}/logs", query, tls=self._rest.tls
+            self._rest.credentials,
+            f"workspaceagents/{agent_id}/logs",
+            query,
+            tls=self._rest.tls,
+            budget=self._rest.budget,
         )
         async with socket:
             yield socket
@@ -168,7 +172,9 @@ class Streams:
         if not self.sse_only:
             try:
                 async with self._opening:
-                    socket = await open_socket(self._rest.credentials, f"{path}-ws", tls=self._rest.tls)
+                    socket = await open_socket(
+                        self._rest.credentials, f"{path}-ws", tls=self._rest.tls, budget=self._rest.budget
+                    )
             except ApiError as error:
                 if error.status != 404:
                     raise

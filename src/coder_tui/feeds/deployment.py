@@ -88,9 +88,9 @@ class DeploymentFeed:
         """Read, watch and recover until cancelled."""
         while True:
             try:
-                rest = self._rest = await asyncio.to_thread(_prepare, self.credentials)
+                rest = self._rest = await asyncio.to_thread(_prepare, self.credentials, self._clock)
                 break
-            except CoderTuiError as error:  # a proxy or certificates that cannot be used
+            except CoderTuiError as error:  # a proxy, certificates or credentials that cannot be used
                 self._now.clear()
                 self._tell_link(Link(LinkState.REFUSED, why=str(error)))
                 await self._now.wait()
@@ -317,7 +317,7 @@ class DeploymentFeed:
         )
 
 
-def _prepare(credentials: Credentials) -> RestClient:
+def _prepare(credentials: Credentials, clock: Clock) -> RestClient:
     """Load the network libraries and make a client; in a thread, because that takes a few hundred milliseconds."""
     from anyio.lowlevel import checkpoint
 
@@ -325,4 +325,4 @@ def _prepare(credentials: Credentials) -> RestClient:
 
     del pty, streams
     asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
-    return rest.RestClient(credentials)
+    return rest.RestClient(credentials, clock=clock)
