@@ -9,7 +9,7 @@ import httpx
 import pytest
 import websockets
 
-from tests.hub.support import Peer, agent_token
+from tests.hub.support import Peer, agent_token, the_agent
 
 NOBODY = "abcdefghij-abcdefghijklmnopqrstuv"
 
@@ -91,7 +91,7 @@ async def test_tokens_of_agents_and_people_are_not_exchangeable(hub: Peer) -> No
     report = {"app_slug": "agent", "state": "idle", "message": ""}
     await hub.send("PATCH", "/workspaceagents/me/app-status", report, 200, token)
     refused = await hub.send("PATCH", "/workspaceagents/me/app-status", report, 401, hub.token)
-    assert "valid UUID" in refused["detail"]
+    assert refused["detail"] == "An agent token must be a valid UUIDv4. (len 33)"
     await hub.send("PATCH", "/workspaceagents/me/app-status", report, 401, str(uuid.uuid4()))
     await hub.send("GET", "/workspaces", None, 401, token)
 
@@ -108,6 +108,24 @@ async def test_unknown_routes_and_methods(hub: Peer) -> None:
 async def test_a_malformed_id_is_named(hub: Peer, path: str) -> None:
     assert (await hub.get(path.format("no-id"), 400))["message"] == 'Invalid UUID "no-id"'
     assert "message" in await hub.get(path.format(uuid.uuid4()), 404)
+
+
+async def test_a_query_parameter_that_breaks_a_rule_is_named_in_the_words_of_coder(hub: Peer) -> None:
+    workspace = await hub.workspace()
+    terminal = f"/workspaceagents/{the_agent(workspace)['id']}/pty"
+    asked = {
+        "/workspaces?limit=-1": "must be a valid positive integer: 0 to 2147483647",
+        "/workspaces?limit=1&limit=2": (
+            "provided more than once, found 2 times. Only provide 1 instance of this query param."
+        ),
+        f"/workspaces/{workspace['id']}?include_deleted=maybe": "must be a valid boolean",
+        f"/workspaces/{workspace['id']}/builds?after_id=one": "must be a valid uuid",
+        f"{terminal}?width=80": "is required and cannot be empty",
+        f"{terminal}?reconnect={uuid.uuid4()}&width=70000": "must be a valid positive integer: 0 to 65535",
+    }
+    for path, rule in asked.items():
+        [fault] = (await hub.get(path, 400))["validations"]
+        assert fault["detail"] == f'Query param "{fault["field"]}" {rule}'
 
 
 async def test_a_body_over_four_mebibytes_is_refused(hub: Peer) -> None:

@@ -40,6 +40,7 @@ async def test_a_watcher_may_not_speak(hub: Peer) -> None:
     async with hub.socket(f"/workspaces/{workspace['id']}/watch-ws") as watcher:
         await watcher.send("hello")
         assert await close_code(watcher) == 1002
+        assert watcher.close_reason == "Clients cannot send messages for one-way WebSockets"
 
 
 async def test_every_watcher_gets_the_same_change(hub: Peer) -> None:

@@ -150,7 +150,8 @@ def agent_token(request: Request) -> str:
     try:
         return str(uuid.UUID(given))
     except ValueError:
-        raise Refused(401, "Workspace agent token invalid.", "An agent token must be a valid UUIDv4.") from None
+        rule = f"An agent token must be a valid UUIDv4. (len {len(given)})"
+        raise Refused(401, "Workspace agent token invalid.", rule) from None
 
 
 def unknown_agent() -> Refused:

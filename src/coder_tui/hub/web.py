@@ -37,7 +37,10 @@ BODY_LIMIT = 4 << 20
 UPGRADE = "coder_tui.upgrade"
 """Scope key of an upgrade request: the original (scope, receive, send)."""
 
+INT32 = (1 << 31) - 1
+"""The largest `limit` and `offset`."""
 _INT64 = 1 << 63
+_SPOKE = {1002: "Clients cannot send messages for one-way WebSockets"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 M = TypeVar("M", bound=WireModel)
@@ -111,42 +114,51 @@ def path_uuid(request: Request, name: str) -> str:
         raise Refused(400, f"Invalid UUID {json.dumps(text)}") from None
 
 
+def query_text(request: Request, name: str) -> str:
+    """An optional value of the query, given once. Raises Refused (400)."""
+    values = request.query_params.getlist(name)
+    if len(values) > 1:
+        found = f"provided more than once, found {len(values)} times. Only provide 1 instance of this query param."
+        raise invalid_query(**{name: f'Query param "{name}" {found}'})
+    return values[0] if values else ""
+
+
 def query_int(request: Request, name: str, default: int = 0, *, most: int = _INT64 - 1) -> int:
     """A whole number from 0 of the query. Raises Refused (400)."""
-    text = request.query_params.get(name, "")
+    text = query_text(request, name)
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and len(text) < 20) or int(text) > most:
-        raise invalid_query(**{name: f"Query param {name!r} must be a whole number from 0 to {most}"})
+        raise invalid_query(**{name: f'Query param "{name}" must be a valid positive integer: 0 to {most}'})
     return int(text)
 
 
 def query_uuid(request: Request, name: str) -> str | None:
     """An optional UUID of the query. Raises Refused (400)."""
-    text = request.query_params.get(name, "")
+    text = query_text(request, name)
     if not text:
         return None
     try:
         return str(uuid.UUID(text))
     except ValueError:
-        raise invalid_query(**{name: f"Query param {name!r} must be a valid UUID"}) from None
+        raise invalid_query(**{name: f'Query param "{name}" must be a valid uuid'}) from None
 
 
 def query_bool(request: Request, name: str) -> bool:
     """An optional boolean of the query, in Go's spellings. Raises Refused (400)."""
-    text = request.query_params.get(name, "")
+    text = query_text(request, name)
     if text in {"1", "t", "T", "true", "TRUE", "True"}:
         return True
     if text in {"", "0", "f", "F", "false", "FALSE", "False"}:
         return False
-    raise invalid_query(**{name: f"Query param {name!r} must be a valid boolean"})
+    raise invalid_query(**{name: f'Query param "{name}" must be a valid boolean'})
 
 
 def query_format(request: Request) -> str:
     """`json` or `text` of a log route. Raises Refused (400), also for text with `follow`."""
     text = request.query_params.get("format", "") or "json"
     if text not in {"json", "text"}:
-        raise invalid_query(format="Query param 'format' must be one of: json, text")
+        raise invalid_query(format='Query param "format" must be one of: json, text')
     if text == "text" and "follow" in request.query_params:
         raise invalid_query(format="Text format is not supported with follow mode.")
     return text
@@ -264,7 +276,7 @@ async def one_way(socket: WebSocket, work: Awaitable[tuple[int, str]], refusal: 
             await socket.close(code, reason)
         elif receiving.result() is not None:
             await cancelled(sending)
-            await socket.close(refusal, "unexpected data message")
+            await socket.close(refusal, _SPOKE.get(refusal, "unexpected data message"))
     finally:
         await cancelled(sending)
         await cancelled(receiving)

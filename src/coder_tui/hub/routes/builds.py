@@ -17,12 +17,14 @@ from coder_tui.hub.problems import Refused, invalid, invalid_query, not_found
 from coder_tui.hub.routes.workspaces import the_workspace
 from coder_tui.hub.views import build_log, load_builds
 from coder_tui.hub.web import (
+    INT32,
     Socket,
     answer,
     one_way,
     path_uuid,
     query_format,
     query_int,
+    query_text,
     query_uuid,
     read_json,
     route,
@@ -54,7 +56,7 @@ def routes(hub: Hub) -> list[Route]:
 async def list_builds(hub: Hub, request: Request) -> Response:
     """GET /workspaces/{id}/builds: newest first, `after_id` exclusive, `since` for their creation."""
     workspace_id = path_uuid(request, "workspace")
-    limit, offset = query_int(request, "limit"), query_int(request, "offset")
+    limit, offset = query_int(request, "limit", most=INT32), query_int(request, "offset", most=INT32)
     after, since = query_uuid(request, "after_id"), _query_time(request, "since")
     await the_workspace(hub, workspace_id, deleted=True)
     builds = await hub.storage.read(lambda db: load_builds(db, hub.site, workspace_id=workspace_id, since=since))
@@ -67,14 +69,14 @@ async def list_builds(hub: Hub, request: Request) -> Response:
 
 
 def _query_time(request: Request, name: str) -> int:
-    text = request.query_params.get(name, "")
+    text = query_text(request, name)
     if not text:
         return 0
     try:
         # a plus sign in a query is a space
         return from_time(datetime.fromisoformat(text.replace(" ", "+")))
     except (ValueError, TypeError, OverflowError):
-        raise invalid_query(**{name: f"Query param {name!r} must be a valid time in RFC 3339"}) from None
+        raise invalid_query(**{name: f'Query param "{name}" must be a valid time in RFC 3339'}) from None
 
 
 async def create_build(hub: Hub, request: Request) -> Response:

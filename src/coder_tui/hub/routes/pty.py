@@ -38,7 +38,8 @@ async def pty(hub: Hub, request: Request) -> Response:
         refused.problem = refused.problem.model_copy(update={"message": "Invalid query parameters."})
         raise
     if token is None:
-        raise Refused(400, "Invalid query parameters.", fields={"reconnect": "Query param 'reconnect' is required"})
+        rule = 'Query param "reconnect" is required and cannot be empty'
+        raise Refused(400, "Invalid query parameters.", fields={"reconnect": rule})
     if query.get("container"):
         raise Refused(400, "Containers are not supported by this deployment.")
     check_connected(row)

@@ -18,6 +18,7 @@ from coder_tui.hub.search import parse_search
 from coder_tui.hub.snapshots import Shared
 from coder_tui.hub.template import Parameters, check_name
 from coder_tui.hub.web import (
+    INT32,
     answer,
     no_content,
     parse_json,
@@ -78,7 +79,7 @@ async def the_workspace(hub: Hub, workspace_id: str, *, deleted: bool = False) -
 
 async def list_workspaces(hub: Hub, request: Request) -> Response:
     """GET /workspaces. `count` counts all pages, and is 0 past the end (as Coder's)."""
-    limit, offset = query_int(request, "limit"), query_int(request, "offset")
+    limit, offset = query_int(request, "limit", most=INT32), query_int(request, "offset", most=INT32)
     matches = parse_search(request.query_params.get("q", ""), hub.site)
     found = await hub.snapshots.list()
     if matches:
