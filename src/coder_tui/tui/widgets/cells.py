@@ -36,7 +36,7 @@ def fit(text: str, width: int) -> str:
 def aligned(run: Run) -> str:
     """The text of a run in exactly `run.width` columns, each character in its own."""
     text = run.text
-    if text.isascii() or cell_len(text) == run.width:
+    if (len(text) == run.width and text.isascii()) or cell_len(text) == run.width:
         return text
     if run.cluster:
         return fit(text, run.width)
@@ -108,8 +108,9 @@ class Painter:
     def _made(self, style: Style) -> RichStyle:
         base = self.base
         colored = RichStyle.from_color(_color(style.fg) or base.color, _color(style.bg) or base.bgcolor)
-        plain = style._replace(fg=None, bg=None, underline_color=None, invisible=False, link="")
-        return colored if plain == PLAIN else _attributes(plain) + colored
+        if style[3:] == PLAIN[3:]:  # all but the colours, and by far the most
+            return colored
+        return _attributes(style._replace(fg=None, bg=None, underline_color=None, link="")) + colored
 
     def segments(self, runs: Sequence[Run]) -> list[Segment]:
         """One segment per run."""
