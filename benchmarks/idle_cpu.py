@@ -36,6 +36,7 @@ def main() -> None:
             ours.workspace(f"rest-{number}", root)
         token = Path(root) / "token"
         token.write_text(ours.token)
+        token.chmod(0o600)
         cockpit = Drain([sys.executable, "-m", "coder_tui", "--url", ours.url, "--token-file", str(token)], ours.env)
         bare = Drain([sys.executable, "-c", BARE], dict(os.environ))
         try:

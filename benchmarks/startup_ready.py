@@ -41,6 +41,7 @@ def main() -> None:
         ours.workspace("bench", root)
         token = Path(root) / "token"
         token.write_text(ours.token)
+        token.chmod(0o600)
         argv = [sys.executable, "-m", "coder_tui", "--url", ours.url, "--token-file", str(token)]
         small = [sys.executable, "-c", SMALLEST]
         measure(argv, ours.env, b"Needs you", b"?", b"Acknowledge this")  # warms caches, saves the last known fleet
