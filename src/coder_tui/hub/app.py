@@ -14,11 +14,46 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coder_tui.hub.core import Hub
 from coder_tui.hub.identity import VERSION
 from coder_tui.hub.problems import Refused
-from coder_tui.hub.routes import agents, builds, logs, pty, reports, system, watch, workspaces
+from coder_tui.hub.routes import (
+    agents,
+    builds,
+    containers,
+    external_auth,
+    git_key,
+    inbox,
+    logs,
+    machines,
+    metadata,
+    network,
+    pty,
+    reports,
+    system,
+    users,
+    watch,
+    workspaces,
+)
 from coder_tui.hub.web import UPGRADE, problem
 
 VERSION_HEADER = "X-Coder-Build-Version"
-_FAMILIES = (system, workspaces, watch, builds, reports, agents, logs, pty)
+_FAMILIES = (
+    users,
+    network,
+    system,
+    workspaces,
+    watch,
+    builds,
+    reports,
+    agents,
+    logs,
+    pty,
+    git_key,
+    machines,
+    external_auth,
+    inbox,
+    metadata,
+    containers,
+)
+"""`users` before `system`: `/users/first` is no user; `network` before `agents`: `connection` is no agent."""
 
 
 def create_app(hub: Hub) -> Starlette:

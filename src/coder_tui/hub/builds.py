@@ -319,7 +319,7 @@ def _say(db: sqlite3.Connection, now: int, build_id: str, stage: str, text: str,
 def _insert_agent(db: sqlite3.Connection, agent: LiveAgent, build_id: str, parameters: Parameters, now: int) -> None:
     db.execute(
         "INSERT INTO agents (id, build_id, workspace_id, resource_id, name, token, directory, environment, lifecycle,"
-        " created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10)",
+        " created_at, updated_at, instance_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
         (
             agent.id,
             build_id,
@@ -331,6 +331,7 @@ def _insert_agent(db: sqlite3.Connection, agent: LiveAgent, build_id: str, param
             json.dumps(dict(agent.env)),
             LifecycleState.STARTING,
             now,
+            parameters.instance_id,
         ),
     )
     db.execute(

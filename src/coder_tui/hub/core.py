@@ -9,10 +9,17 @@ from pathlib import Path
 from coder_tui.hub.agents import Agents, load_live
 from coder_tui.hub.builds import Builds
 from coder_tui.hub.clock import Clock, from_time, rising_clock, to_time
-from coder_tui.hub.events import Topics, agent_logs_topic, workspace_topic
+from coder_tui.hub.config import HubConfig, load_hub_config
+from coder_tui.hub.derp import DERP_FILE, DerpFile
+from coder_tui.hub.events import INBOX, Topics, agent_logs_topic, workspace_topic
+from coder_tui.hub.external_auth import providers
+from coder_tui.hub.git_key import GitKey
 from coder_tui.hub.identity import Site, local_user, user_token
 from coder_tui.hub.keys import Keys
 from coder_tui.hub.logs import Line, Tails, append, hub_source_id
+from coder_tui.hub.machines import Machines
+from coder_tui.hub.pending import Pending
+from coder_tui.hub.metadata import Gauges
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.snapshots import Snapshots
 from coder_tui.hub.storage import Storage
@@ -24,15 +31,32 @@ DATABASE, TOKEN_FILE = "hub.db", "hub.token"
 class Hub:
     """Everything the routes need. Make it with `Hub.open`, end it with `stop`; one event loop."""
 
-    def __init__(self, storage: Storage, site: Site, token: str, *, url: str, clock: Clock, sessions: Sessions) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        config: HubConfig,
+        storage: Storage,
+        site: Site,
+        token: str,
+        *,
+        url: str,
+        clock: Clock,
+        sessions: Sessions,
+    ) -> None:
         self.storage, self.site, self.token, self.url, self.clock = storage, site, token, url, clock
-        self.sessions = sessions
+        self.data_dir, self.sessions = data_dir, sessions
         self.agents = Agents()
         self.topics = Topics()
         self.tails = Tails(storage)
-        self.snapshots = Snapshots(storage, site)
+        self.pending = Pending(clock, self.changed)
+        self.snapshots = Snapshots(storage, site, self.pending)
         self.builds = Builds(self)
+        self.derp = DerpFile(storage.path.parent / DERP_FILE)
+        self.gauges = Gauges(self.topics, sessions.pids)
         self.keys = Keys(storage, clock, token, from_time(site.user.created_at))
+        self.machines = Machines(config.identity, data_dir, storage, self.agents)
+        self.providers = providers(config.external_auth, data_dir)
+        self.git_key = GitKey(data_dir)
 
     @classmethod
     async def open(
@@ -47,17 +71,19 @@ class Hub:
         """Open the data directory (which must exist) and take up where the last hub stopped.
 
         `url` is where agents find us; `grace` and `hangup_grace` (seconds) are those of `Sessions`.
-        Raises StorageError.
+        Raises StorageError, and ConfigError for a `hub.toml` that is wrong.
         """
         clock = clock or rising_clock()
+        config = load_hub_config(data_dir)
         token = user_token(data_dir / TOKEN_FILE)
         storage = Storage(data_dir / DATABASE)
         try:
             site = await storage.write(lambda db: _site(db, clock()))
             sessions = Sessions(grace=grace, hangup_grace=hangup_grace)
-            hub = cls(storage, site, token, url=url, clock=clock, sessions=sessions)
+            hub = cls(data_dir, config, storage, site, token, url=url, clock=clock, sessions=sessions)
             await storage.write(lambda db: _recover(db, clock()))
             await hub.keys.load()
+            await hub.machines.check()
             for agent in await storage.read(load_live):
                 hub.agents.add(agent)
             hub.builds.start()
@@ -78,6 +104,10 @@ class Hub:
         self.snapshots.changed(workspace_id)
         if not quietly:
             self.topics.publish(workspace_topic(workspace_id))
+
+    def notified(self) -> None:
+        """New notifications are committed."""
+        self.topics.publish(INBOX)
 
     def logged(self, agent_id: str) -> None:
         """New log lines of this agent are committed."""

@@ -24,7 +24,7 @@ from coder_tui.wire.keys import APIKey
 
 TOKEN, PASSWORD = "token", "password"  # login types
 HOUR, DAY, WEEK = 3600, 86_400, 604_800  # seconds
-MAX_LIFETIME = 100 * 365 * DAY + 24 * DAY
+MAX_LIFETIME = 36_525 * DAY
 """Seconds; also Coder's default limit."""
 
 _SECOND = 1_000_000  # microseconds

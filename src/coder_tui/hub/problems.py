@@ -33,6 +33,11 @@ def invalid(**fields: str) -> Refused:
     return Refused(400, "Validation failed.", fields=fields)
 
 
+def missing(**values: str) -> dict[str, str]:
+    """The faults, for `invalid`, of those required fields that are empty."""
+    return {name: 'Validation failed for tag "required" with value: ""' for name, value in values.items() if not value}
+
+
 def invalid_query(**fields: str) -> Refused:
     """Query parameters that break a rule (400)."""
     return Refused(400, "Query parameters have invalid values.", fields=fields)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from coder_tui.hub.identity import Site
+from coder_tui.hub.pending import Pending, with_waiting
 from coder_tui.hub.storage import Storage
 from coder_tui.hub.views import app_status, live_workspace_ids, load_workspaces
 from coder_tui.wire.base import encode
@@ -44,8 +45,8 @@ class Shared:
 class Snapshots:
     """The cache. `changed` after every commit that a client could see makes the next reader load again."""
 
-    def __init__(self, storage: Storage, site: Site) -> None:
-        self._storage, self._site = storage, site
+    def __init__(self, storage: Storage, site: Site, pending: Pending) -> None:
+        self._storage, self._site, self._pending = storage, site, pending
         self._statuses = _Statuses()
         self._versions: dict[str, int] = {}
         self._ready: dict[str, tuple[int, Shared]] = {}
@@ -103,16 +104,21 @@ class Snapshots:
             return {}
         workspaces = load_workspaces(db, ids, self._site)
         live = set(live_workspace_ids(db, ids))
-        return {key: Shared(value, self._encoded(db, value), key not in live) for key, value in workspaces.items()}
+        waiting = self._pending.current
+        return {
+            key: self._shared(db, *with_waiting(value, waiting), key not in live) for key, value in workspaces.items()
+        }
 
-    def _encoded(self, db: sqlite3.Connection, workspace: Workspace) -> bytes:
+    def _shared(self, db: sqlite3.Connection, workspace: Workspace, more: Mapping[str, bytes], deleted: bool) -> Shared:
+        """`more`: statuses that are not in the database, by app id."""
         # inside a JSON string the quotes would be escaped: this text is found where apps have it, and nowhere else
         pieces = encode(workspace)[:-1].split(_NO_STATUSES)
         apps = [app.id for r in workspace.latest_build.resources for agent in r.agents for app in agent.apps]
         whole = [pieces[0]]
         for app_id, piece in zip(apps, pieces[1:], strict=True):
-            whole += (b'"statuses":[', self._statuses.of_app(db, app_id), b"]", piece)
-        return b"".join(whole)
+            statuses = more[app_id] if app_id in more else self._statuses.of_app(db, app_id)
+            whole += (b'"statuses":[', statuses, b"]", piece)
+        return Shared(workspace, b"".join(whole), deleted)
 
 
 class _Statuses:

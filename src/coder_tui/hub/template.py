@@ -15,6 +15,7 @@ from coder_tui.wire.workspaces import WorkspaceBuildParameter
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 """Names of workspaces and agents, slugs of apps."""
 MAX_NAME = 32
+_INSTANCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -27,13 +28,17 @@ def check_name(text: str, name: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """The rich parameters of a build. `command` empty: no program of its own, only shells and reports."""
+    """The rich parameters of a build. `command` empty: no program of its own, only shells and reports.
+
+    `instance_id` is the cloud's name of the machine whose proof of identity gets this agent's token.
+    """
 
     directory: str = ""
     command: str = ""
     app: str = "agent"
     app_name: str = ""
     agent: str = "main"
+    instance_id: str = ""
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -56,10 +61,13 @@ class Parameters:
             app=texts["app"] or "agent",
             app_name=texts["app_name"],
             agent=texts["agent"] or "main",
+            instance_id=texts["instance_id"].strip(),
             env=_read_env(texts["env"]),
         )
         check_name("app", changed.app)
         check_name("agent", changed.agent)
+        if changed.instance_id and not _INSTANCE.fullmatch(changed.instance_id):
+            raise invalid(instance_id="must be a cloud's name of a machine: at most 128 letters, digits and . _ : / -")
         return changed
 
     def texts(self) -> dict[str, str]:

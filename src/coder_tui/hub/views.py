@@ -254,6 +254,7 @@ def _agent(row: sqlite3.Row, apps: list[WorkspaceApp], sources: list[WorkspaceAg
         lifecycle_state=row["lifecycle"],
         name=row["name"],
         resource_id=row["resource_id"],
+        instance_id=row["instance_id"],
         architecture=_ARCH,
         operating_system=_OS,
         environment_variables=json.loads(row["environment"]),
