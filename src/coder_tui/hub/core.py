@@ -18,8 +18,8 @@ from coder_tui.hub.identity import Site, local_user, user_token
 from coder_tui.hub.keys import Keys
 from coder_tui.hub.logs import Line, Tails, append, hub_source_id
 from coder_tui.hub.machines import Machines
-from coder_tui.hub.pending import Pending
 from coder_tui.hub.metadata import Gauges
+from coder_tui.hub.pending import Pending
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.snapshots import Snapshots
 from coder_tui.hub.storage import Storage

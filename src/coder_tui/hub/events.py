@@ -26,6 +26,19 @@ def build_logs_topic(build_id: str) -> str:
     return f"build-logs:{build_id}"
 
 
+INBOX = "inbox"
+"""New notifications."""
+DERP_MAP = "derp-map"
+"""Nothing is published here: its watchers look by themselves, and learn that the hub stops."""
+CONTAINERS = "containers"
+"""As `DERP_MAP`, for watchers of containers."""
+
+
+def agent_metadata_topic(agent_id: str) -> str:
+    """New values of an agent's metadata."""
+    return f"agent-metadata:{agent_id}"
+
+
 class Subscription:
     """One watcher's view of a topic. `ended`: nothing more will come. `closing`: the hub stops."""
 
@@ -41,6 +54,15 @@ class Subscription:
         await self._wake.wait()
         if not (self.ended or self.closing):
             self._wake.clear()
+
+    async def changed_within(self, seconds: float) -> bool:
+        """Like `changed`, but for so many seconds at most: whether it came."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.changed()
+        except TimeoutError:
+            return False
+        return True
 
     def wake(self) -> None:
         """Something changed."""

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from coder_tui.hub.core import Hub
+from coder_tui.hub.inbox import add_app_event, app_event
 from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
 from coder_tui.hub.problems import Refused, invalid
 from coder_tui.hub.sanitize import ui_text
@@ -55,14 +56,30 @@ async def app_status(hub: Hub, request: Request) -> Response:
         body.icon.replace("\0", ""),
         body.needs_user_attention,
     )
-    await hub.storage.write(
-        lambda db: db.execute(
+
+    def work(db: sqlite3.Connection) -> bool:
+        db.execute(
             "INSERT INTO statuses (id, app_id, workspace_id, agent_id, created_at, state, message, uri, icon,"
             " needs_user_attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             row,
         )
-    )
+        if app_event(state, body.needs_user_attention) is None:
+            return False
+        targets = (agent.workspace_id, hub.site.template_id, hub.site.user.id)
+        return add_app_event(
+            db,
+            row[4],
+            app_id=app_id,
+            who=f"{agent.workspace_name}/{body.app_slug}",
+            targets=targets,
+            message=row[6],
+            uri=row[7],
+        )
+
+    told = await hub.storage.write(work)
     hub.changed(agent.workspace_id)
+    if told:
+        hub.notified()
     return answer(None)
 
 

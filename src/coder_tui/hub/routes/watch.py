@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
@@ -12,7 +11,7 @@ from starlette.websockets import WebSocket
 
 from coder_tui.errors import StorageError
 from coder_tui.hub.core import Hub
-from coder_tui.hub.events import Subscription, workspace_topic
+from coder_tui.hub.events import workspace_topic
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.routes.workspaces import the_workspace
 from coder_tui.hub.web import UPGRADE, Socket, one_way, path_uuid, route
@@ -22,8 +21,8 @@ from coder_tui.wire.sse import ERROR, PING, encode_event
 
 PING_SECONDS = 15.0
 
-_PING_EVENT = encode_event(PING)
-_PING_FRAME = '{"type":"ping","data":null}\n'
+PING_EVENT = encode_event(PING)
+PING_FRAME = '{"type":"ping","data":null}\n'
 
 
 def routes(hub: Hub) -> list[Route]:
@@ -37,6 +36,11 @@ def routes(hub: Hub) -> list[Route]:
 async def watch(hub: Hub, request: Request) -> Response:
     """GET /workspaces/{id}/watch."""
     workspace_id = await _checked(hub, request)
+    return event_stream(request, _events(hub, workspace_id))
+
+
+def event_stream(request: Request, events: AsyncIterator[bytes]) -> Response:
+    """Server-sent events. Raises Refused (400) for an upgrade."""
     if UPGRADE in request.scope:
         raise Refused(400, "This route is a stream of events, not a WebSocket.")
     headers = {
@@ -45,7 +49,7 @@ async def watch(hub: Hub, request: Request) -> Response:
         "Connection": "keep-alive",
         "X-Accel-Buffering": "no",
     }
-    return StreamingResponse(_events(hub, workspace_id), 200, headers)
+    return StreamingResponse(events, 200, headers)
 
 
 async def watch_ws(hub: Hub, request: Request) -> Response:
@@ -62,7 +66,7 @@ async def _checked(hub: Hub, request: Request) -> str:
 
 async def _frames(hub: Hub, workspace_id: str, socket: WebSocket) -> tuple[int, str]:
     with hub.topics.subscribe(workspace_topic(workspace_id)) as changes:
-        await socket.send_text(_PING_FRAME)
+        await socket.send_text(PING_FRAME)
         while not changes.closing:
             try:
                 frame = (await the_workspace(hub, workspace_id, deleted=True)).frame
@@ -75,25 +79,15 @@ async def _frames(hub: Hub, workspace_id: str, socket: WebSocket) -> tuple[int, 
 
 async def _events(hub: Hub, workspace_id: str) -> AsyncIterator[bytes]:
     with hub.topics.subscribe(workspace_topic(workspace_id)) as changes:
-        yield _PING_EVENT
+        yield PING_EVENT
         while not changes.closing:
             try:
                 event = (await the_workspace(hub, workspace_id, deleted=True)).event
             except (Refused, StorageError) as error:
                 event = encode_event(ERROR, _failure(error))
             yield event
-            while not await _changed_soon(changes):
-                yield _PING_EVENT
-
-
-async def _changed_soon(changes: Subscription) -> bool:
-    """Whether something changed before the next ping is due."""
-    try:
-        async with asyncio.timeout(PING_SECONDS):
-            await changes.changed()
-    except TimeoutError:
-        return False
-    return True
+            while not await changes.changed_within(PING_SECONDS):
+                yield PING_EVENT
 
 
 def _failure(error: Refused | StorageError) -> bytes:
