@@ -417,6 +417,22 @@ async def test_focus_is_told_and_the_cursor_shows_it() -> None:
         await pilot.pause()
 
 
+async def test_the_theme_answers_colour_queries() -> None:
+    app = PaneApp(LocalSource(["cat"]))
+    async with app.run_test() as pilot:
+        app.pane.attach(target())
+        await until(lambda: app.pane.state is State.OPEN, "open")
+        for theme, dark in (("textual-light", False), ("textual-dark", True)):
+            app.theme = theme
+            await pilot.pause()
+            app.source.last.sent.clear()
+            app.source.last.inject(b"\x1b]11;?\x1b\\")
+            await until(lambda: app.source.last.sent, "an answer")
+            answer = re.search(r"rgb:([0-9a-f]{2})", app.source.last.sent[0])
+            assert answer is not None
+            assert (int(answer[1], 16) < 128) is dark
+
+
 async def test_shift_page_keys_look_back() -> None:
     app = PaneApp(LocalSource(["cat"]))
     async with app.run_test() as pilot:

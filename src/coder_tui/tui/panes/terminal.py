@@ -17,7 +17,7 @@ from textual.widgets import Static
 from textual.worker import Worker
 
 from coder_tui.feeds.source import PtyTarget
-from coder_tui.terminal.core import Modes
+from coder_tui.terminal.core import Modes, core_name
 from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
 from coder_tui.tui import actions
 from coder_tui.tui.panes.terminal_session import PtySource, Session, State
@@ -29,6 +29,7 @@ _RESIZE_SECONDS = 0.05
 # How long `ctrl+]` waits for a second one, which would send it.
 LEAVE_SECONDS = 0.25
 _TITLE_LENGTH = 60
+_WARM_SECONDS = 1
 _UNSIZED = (80, 24)
 
 
@@ -39,7 +40,7 @@ class TerminalPane(Widget, can_focus=True):
     BINDINGS = [replace(binding, priority=True) for binding in actions.bindings("terminal")]
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    TerminalPane { border: solid $panel; layers: screen notice; }
+    TerminalPane { width: 1fr; height: 1fr; border: solid $panel; layers: screen notice; }
     TerminalPane:focus { border: solid $primary; }
     TerminalPane > TerminalScreen { layer: screen; }
     TerminalPane > #terminal-notice {
@@ -78,9 +79,14 @@ class TerminalPane(Widget, can_focus=True):
         yield self._notice
 
     def on_mount(self) -> None:
-        """Say what to do."""
+        """Say what to do, and have the emulator's library loaded by the time it is needed."""
         self._countdown = self.set_interval(1, self._tell, pause=True)
+        self.set_timer(_WARM_SECONDS, self._warm)
         self._tell()
+
+    def _warm(self) -> None:
+        # A tenth of a second: too much for the loop, and not before the first frame.
+        self.run_worker(core_name, name="load terminal core", group="terminal", thread=True, exit_on_error=False)
 
     # Sessions
 

@@ -88,7 +88,15 @@ class TerminalScreen(Widget):
         self._selection = self._anchor = None
         self._scrolled = core is not None
         self._strips = []
+        self._tell_colors()
         self.repaint()
+
+    def _tell_colors(self) -> None:
+        """The theme's colours, for programs that ask (OSC 10, 11) whether it is dark."""
+        base = self._painter.base
+        if self._core and base.color and base.bgcolor and base.color.triplet and base.bgcolor.triplet:
+            with self.core_lock:
+                self._core.set_colors(tuple(base.color.triplet), tuple(base.bgcolor.triplet))
 
     @property
     def active(self) -> bool:
@@ -139,6 +147,7 @@ class TerminalScreen(Widget):
         base = self.rich_style
         if base != self._painter.base:
             self._painter = Painter(base)
+            self._tell_colors()
             self.repaint()
 
     # Frames
