@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,16 +25,17 @@ def credentials(url: str, name: str = "acme", token: str = TOKEN) -> Credentials
 
 
 @asynccontextmanager
-async def serving(*routes: BaseRoute, port: int = 0) -> AsyncIterator[str]:
+async def serving(*routes: BaseRoute, port: int = 0, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """A Starlette server on a free loopback port; its URL. Stops at once: uvicorn's own way sleeps in steps."""
     config = uvicorn.Config(
         Starlette(routes=list(routes)), log_level="critical", ws="websockets-sansio", lifespan="off", access_log=False
     )
     config.load()
+    config.ssl = tls
     server = uvicorn.Server(config)
     server.lifespan = config.lifespan_class(config)
     listener = socket.create_server(("127.0.0.1", port))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    url = f"http{'s' if tls else ''}://127.0.0.1:{listener.getsockname()[1]}"
     await server.startup(sockets=[listener])
     try:
         yield url

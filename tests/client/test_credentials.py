@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -152,3 +156,151 @@ def test_extra_headers(tmp_path: Path) -> None:
     config = load_config(path=configured(tmp_path, "one", "two"), environ={})
     several = find_credentials(config=config, environ={"CODER_HEADER": "A=1"})
     assert all(not one.headers for one in several), "which of them the header is meant for is unknown"
+
+
+def faulty(found: list[Credentials]) -> dict[str, str]:
+    return {one.name: str(one.fault) for one in found if one.fault}
+
+
+def test_one_bad_deployment_of_several_is_its_own_fault(tmp_path: Path) -> None:
+    config = load_config(path=configured(tmp_path, "one", "two", "three"), environ={})
+    (tmp_path / "two.token").chmod(0o644)
+    found = find_credentials(config=config, environ={})
+    assert [one.name for one in found] == ["one", "two", "three"]
+    assert list(faulty(found)) == ["two"]
+    assert "chmod 600" in faulty(found)["two"]
+    some = find_credentials(deployments=["two", "one", "two"], config=config, environ={})
+    assert [one.name for one in some] == ["two", "one"]
+    with pytest.raises(CredentialsError, match="not private"):
+        find_credentials(deployments=["two"], config=config, environ={})
+    with pytest.raises(CredentialsError, match="no deployment is called 'four'"):
+        find_credentials(deployments=["one", "four"], config=config, environ={})
+
+
+def test_all_means_every_source(tmp_path: Path, session: Path) -> None:
+    config = load_config(path=configured(tmp_path, "one", "two"), environ={})
+    environ = {"CODER_CONFIG_DIR": str(session), "CODER_URL": "ONE.example.com", "CODER_SESSION_TOKEN": "env-token"}
+    found = find_credentials(deployments=["all"], config=config, environ=environ)
+    assert [(one.url, one.token) for one in found] == [
+        ("https://one.example.com", "env-token"),  # the same deployment twice: the environment goes first
+        ("https://two.example.com", "token-of-two"),
+        ("https://cli.example.com", TOKEN),
+    ]
+    (session / "session").unlink()
+    found = find_credentials(deployments=["all"], config=config, environ={"CODER_CONFIG_DIR": str(session)})
+    assert [one.name for one in found] == ["one", "two"], "a coder CLI that is logged out is no obstacle"
+
+
+def test_two_deployments_never_share_a_name(tmp_path: Path, session: Path) -> None:
+    config = load_config(path=configured(tmp_path, "one"), environ={})
+    config.deployments["cli.example.com"] = config.deployments["one"]
+    found = find_credentials(deployments=["all"], config=config, environ={"CODER_CONFIG_DIR": str(session)})
+    assert [one.name for one in found] == ["one", "cli.example.com"], "the same URL under two names is one"
+    config.deployments["cli.example.com"] = config.deployments["one"].model_copy(update={"url": "http://other"})
+    found = find_credentials(deployments=["all"], config=config, environ={"CODER_CONFIG_DIR": str(session)})
+    assert [one.name for one in found] == ["one", "cli.example.com", "cli.example.com'"]
+
+
+def test_tls_files_and_header_command_of_a_deployment(tmp_path: Path) -> None:
+    path = configured(tmp_path, "one", "two")
+    path.write_text(
+        path.read_text()
+        + 'ca_file = "ca.pem"\ncert_file = "me.pem"\nkey_file = "/keys/me.key"\nheader_command = "mint"\n'
+    )
+    config = load_config(path=path, environ={})
+    environ = {"CODER_CLIENT_TLS_CA_FILE": "/env/ca.pem", "CODER_HEADER_COMMAND": "env-command"}
+    one, two = find_credentials(config=config, environ=environ)
+    assert (one.tls.ca_file, one.tls.cert_file) == (Path("/env/ca.pem"), None)
+    assert (two.tls.ca_file, two.tls.cert_file) == (tmp_path / "ca.pem", tmp_path / "me.pem")
+    assert two.tls.key_file == Path("/keys/me.key")
+    assert (one.header_command, two.header_command) == ("", "mint"), "whose is the one of the environment?"
+    (one,) = find_credentials(deployments=["one"], config=config, environ=environ)
+    (two,) = find_credentials(deployments=["two"], config=config, environ=environ)
+    assert (one.header_command, two.header_command) == ("env-command", "mint")
+
+
+class Keyring(ModuleType):
+    """Stands in for the library: what is stored, or how it fails."""
+
+    def __init__(self, value: str | Exception | None) -> None:
+        super().__init__("keyring")
+        self.value = value
+        self.asked: list[tuple[str, str]] = []
+
+    def get_password(self, service: str, account: str) -> str | None:
+        self.asked.append((service, account))
+        if isinstance(self.value, Exception):
+            raise self.value
+        return self.value
+
+
+def stored(**hosts: str) -> str:
+    entries = {host: {"coder_url": f"https://{host}", "api_token": token} for host, token in hosts.items()}
+    return base64.b64encode(json.dumps(entries).encode()).decode()
+
+
+@pytest.fixture
+def mac(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A Mac whose coder CLI is logged in to two deployments, the newest in its `url` file."""
+    monkeypatch.setattr("sys.platform", "darwin")
+    directory = tmp_path / "Library" / "Application Support" / "coderv2"
+    directory.mkdir(parents=True)
+    (directory / "url").write_text("https://Dev.Acme.io")
+    (directory / "session").write_text("file-token")
+    return tmp_path
+
+
+def test_the_keychain_of_the_coder_cli(mac: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring(stored(**{"dev.acme.io": "secret-1", "eu.acme.io:8443": "secret-2"}))
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    environ = {"HOME": str(mac)}
+    (found,) = find_credentials(environ=environ)
+    assert (found.url, found.token) == ("https://dev.acme.io", "secret-1")
+    assert "keychain" in found.source
+    assert keyring.asked == [("coder-v2-credentials", "coder-login-credentials")]
+    (other,) = find_credentials(url="https://EU.acme.io:8443", environ=environ)
+    assert other.token == "secret-2"
+    with pytest.raises(CredentialsError, match="no session token for https://other"):
+        find_credentials(url="other.acme.io", environ=environ)
+
+    keyring.asked.clear()
+    for off in ({"CODER_USE_KEYRING": "false"}, {"CODER_CONFIG_DIR": str(mac / "Library/Application Support/coderv2")}):
+        (found,) = find_credentials(environ=environ | off)
+        assert found.token == "file-token"
+    find_credentials(environ=environ | {"CODER_URL": "x.io", "CODER_SESSION_TOKEN": "t"})
+    assert not keyring.asked, "the user is not asked for a permission that is not needed"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "not base64!", base64.b64encode(b"[]").decode(), stored(), RuntimeError("locked"), "e30", "\N{SNOWMAN}"],
+    ids=["none", "empty", "text", "list", "other hosts", "locked", "cut", "snowman"],
+)
+def test_an_unusable_keychain_leaves_the_file(
+    mac: Path, monkeypatch: pytest.MonkeyPatch, value: str | Exception | None
+) -> None:
+    monkeypatch.setitem(sys.modules, "keyring", Keyring(value))
+    (found,) = find_credentials(environ={"HOME": str(mac)})
+    assert found.token == "file-token"
+
+
+def test_without_the_keyring_library(mac: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    missing: dict[str, None] = {"keyring": None}
+    monkeypatch.setattr(sys, "modules", sys.modules | missing)
+    (found,) = find_credentials(environ={"HOME": str(mac)})
+    assert found.token == "file-token"
+    (mac / "Library/Application Support/coderv2/session").unlink()
+    with pytest.raises(CredentialsError, match=r"keyring that we cannot read.*coder-tui login https://dev\.acme\.io"):
+        find_credentials(environ={"HOME": str(mac)})
+
+
+def test_linux_has_no_keychain(session: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keyring = Keyring(stored(**{"cli.example.com": "secret-1"}))
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    monkeypatch.setattr("sys.platform", "linux")
+    home = session.parent
+    (home / ".config").mkdir()
+    session.rename(home / ".config" / "coderv2")
+    (found,) = find_credentials(environ={"HOME": str(home)})
+    assert found.token == TOKEN
+    assert not keyring.asked

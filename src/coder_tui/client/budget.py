@@ -51,7 +51,7 @@ class Budget:
     def _wait(self) -> float:
         self._forget()
         now = self._clock.monotonic()
-        full = self._taken[0] + WINDOW - now if len(self._taken) >= self._limit else 0.0
+        full = self._taken[-self._limit] + WINDOW - now if len(self._taken) >= self._limit else 0.0
         return max(full, self._held_until - now)
 
     def _forget(self) -> None:

@@ -13,6 +13,7 @@ from coder_tui.text import one_line
 from coder_tui.wire.problems import Problem
 
 _TRUST = "set CODER_CLIENT_TLS_CA_FILE (or ca_file in our configuration) to your CA's file"
+_ALERTS = ("CERTIFICATE_REQUIRED", "BAD_CERTIFICATE", "CERTIFICATE_UNKNOWN", "UNKNOWN_CA", "HANDSHAKE_FAILURE")
 _PROVE = "set CODER_CLIENT_TLS_CERT_FILE and CODER_CLIENT_TLS_KEY_FILE (or cert_file and key_file)"
 
 
@@ -51,8 +52,8 @@ def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
         why = "no answer in time"
     elif isinstance(cause, ssl.SSLCertVerificationError):
         why, fix = f"its certificate is not trusted ({cause.verify_message})", _TRUST
-    elif isinstance(cause, ssl.SSLError) and "CERTIFICATE" in (cause.reason or ""):
-        why, fix = "it wants a client certificate of its own kind", _PROVE
+    elif isinstance(cause, ssl.SSLError) and (cause.reason or "").endswith(_ALERTS):
+        why, fix = f"it ended the TLS handshake ({cause.reason}): it may want a client certificate", _PROVE
     elif isinstance(cause, ConnectionRefusedError):
         why = "connection refused"
     else:
