@@ -97,6 +97,16 @@ def build() -> Parser:
         if name == "status":
             verb.add_argument("--json", action="store_true", help="for programs")
         verb.set_defaults(run=f"coder_tui.cli.hub:{name}")
+    password = hub_verbs.add_parser(
+        "password",
+        parents=[data],
+        help="allow signing in with a password, read from stdin",
+        description="Sets the password for signing in. To switch that off, delete hub.password in the data directory.",
+    )
+    password.set_defaults(run="coder_tui.cli.hub:password")
+    link = hub_verbs.add_parser("link", parents=[data], help="store a token, read from stdin, for external auth")
+    link.add_argument("provider", metavar="ID", help="id of an [[external_auth]] of hub.toml")
+    link.set_defaults(run="coder_tui.cli.hub:link")
 
     new = verbs.add_parser(
         "new",
@@ -121,7 +131,21 @@ def build() -> Parser:
     report.add_argument("--link", default="", help="where the result is")
     report.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
     report.add_argument("--needs-attention", action="store_true", help="a person must act")
+    report.add_argument(
+        "--auth",
+        default="",
+        choices=("token", "aws-instance-identity", "azure-instance-identity", "google-instance-identity"),
+        help="how the agent proves who it is (default: CODER_AGENT_AUTH, else token)",
+    )
     report.set_defaults(run="coder_tui.cli.report:run")
+
+    gitssh = verbs.add_parser(
+        "gitssh",
+        usage="coder-tui gitssh -- SSH-ARGS...",
+        help="ssh with the workspace owner's Git key (inside a workspace)",
+        description='For Git inside a workspace: GIT_SSH_COMMAND="coder-tui gitssh --"',
+    )
+    gitssh.set_defaults(run="coder_tui.cli.gitssh:run", command=[])
 
     login = verbs.add_parser("login", help="remember a deployment; by default with a token from your browser")
     login.add_argument("address", metavar="URL")
@@ -145,7 +169,7 @@ def build() -> Parser:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse `argv`. What follows `--` after `new` is the command, word for word. Raises UsageError."""
+    """Parse `argv`. What follows `--` after `new` and `gitssh` is taken word for word. Raises UsageError."""
     words, command = list(argv), []
     if "--" in words:
         border = words.index("--")
@@ -155,7 +179,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise UsageError("a token is never given on the command line", fix="use --token-file or CODER_SESSION_TOKEN")
     arguments = build().parse_args(words)
     if command and not hasattr(arguments, "command"):
-        raise UsageError(f"nothing may follow --: {command[0]!r}", fix="only `coder-tui new` takes a command")
+        raise UsageError(f"nothing may follow --: {command[0]!r}", fix="only `new` and `gitssh` take a command")
     if command:
         arguments.command = command
     return arguments

@@ -92,19 +92,30 @@ TEMPLATE_NAME = "local"
 TEMPLATE_VERSION_NAME = "v1"
 
 
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "user"
+
+
+def _username() -> str:
+    return re.sub(r"[^a-z0-9]+", "-", _login().lower()).strip("-")[:32].strip("-") or "user"
+
+
+def local_email() -> str:
+    """What the one user signs in as."""
+    return f"{_username()}@localhost"
+
+
 def local_user(deployment_id: str, created_at: datetime) -> User:
     """The person whose machine this is, by the login name."""
-    try:
-        login = getpass.getuser()
-    except (KeyError, OSError):
-        login = "user"
-    username = re.sub(r"[^a-z0-9]+", "-", login.lower()).strip("-")[:32].strip("-") or "user"
     base = uuid.UUID(deployment_id)
     return User(
         id=str(uuid.uuid5(base, "user")),
-        username=username,
-        name=login,
-        email=f"{username}@localhost",
+        username=_username(),
+        name=_login(),
+        email=local_email(),
         created_at=created_at,
         updated_at=created_at,
         last_seen_at=created_at,

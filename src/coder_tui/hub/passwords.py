@@ -16,7 +16,7 @@ from coder_tui.errors import StorageError
 from coder_tui.paths import write_private
 
 PASSWORD_FILE = "hub.password"
-LONGEST = 1024  # bytes
+SHORTEST, LONGEST = 8, 1024  # characters, bytes
 _N, _R, _P = 1 << 14, 8, 5  # 16 MiB and about 0.2 s: OWASP's password storage cheat sheet
 _MEMORY = 64 << 20
 

@@ -1,7 +1,8 @@
 """What a program inside a workspace uses to say how it is doing. Standard library only: this is a hot path.
 
 Endpoints: `PATCH /workspaceagents/me/app-status`, `POST /workspaceagents/me/log-source`,
-`PATCH /workspaceagents/me/logs`; each with the agent's token in `Coder-Session-Token`.
+`PATCH /workspaceagents/me/logs`, `GET /workspaceagents/me/gitsshkey`; each with the agent's token in
+`Coder-Session-Token`.
 """
 
 from __future__ import annotations
@@ -128,6 +129,17 @@ class Reporter:
                 body["log_source_id"] = source_id
             self._call("PATCH", "/workspaceagents/me/logs", body)
 
+    def git_ssh_key(self) -> tuple[str, str]:
+        """The SSH key for Git of the workspace's owner: public line, private PEM."""
+        try:
+            pair = json.loads(self._call("GET", "/workspaceagents/me/gitsshkey", None, what="to give the key"))
+            public, private = pair["public_key"], pair["private_key"]
+        except (ValueError, KeyError, TypeError):
+            public = private = None
+        if not isinstance(public, str) or not isinstance(private, str) or not private:
+            raise ProtocolError(f"{self._where} gave no SSH key", why="its answer has no private_key")
+        return public, private
+
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""
         self._connection.close()
@@ -138,8 +150,8 @@ class Reporter:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _call(self, method: str, path: str, body: Mapping[str, object]) -> None:
-        data = json.dumps(body, separators=(",", ":")).encode()
+    def _call(self, method: str, path: str, body: Mapping[str, object] | None, *, what: str = "the report") -> bytes:
+        data = json.dumps(body, separators=(",", ":")).encode() if body is not None else None
         headers = {"Content-Type": "application/json", "Coder-Session-Token": self._token}
         reused = self._connection.sock is not None
         try:
@@ -161,9 +173,10 @@ class Reporter:
             self._connection.close()
             raise ProtocolError(f"{self._where} did not answer in HTTP", why=type(error).__name__) from None
         if not 200 <= status < 300:
-            raise self._refusal(status, answer)
+            raise self._refusal(status, answer, what)
+        return answer
 
-    def _exchange(self, method: str, path: str, data: bytes, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def _exchange(self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]) -> tuple[int, bytes]:
         self._connection.request(method, self._prefix + path, data, headers)
         response: HTTPResponse = self._connection.getresponse()
         answer = response.read(_BODY_LIMIT)
@@ -171,7 +184,7 @@ class Reporter:
             self._connection.close()
         return response.status, answer
 
-    def _refusal(self, status: int, answer: bytes) -> CoderTuiError:
+    def _refusal(self, status: int, answer: bytes, what: str) -> CoderTuiError:
         """The error for a non-2xx answer, with the server's own words made safe to print."""
         from coder_tui.text import one_line
 
@@ -188,4 +201,4 @@ class Reporter:
                 why=why.rstrip("."),
                 fix="use the token of the workspace's latest build",
             )
-        return ApiError(f"{self._where} refused the report (HTTP {status})", status=status, why=why.rstrip("."))
+        return ApiError(f"{self._where} refused {what} (HTTP {status})", status=status, why=why.rstrip("."))
