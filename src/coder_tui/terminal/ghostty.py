@@ -1,26 +1,22 @@
 """The native core: libghostty-vt through cffi, read a row at a time.
 
-One call returns the raw cells of a row (64 bits each); the rest is arithmetic on big integers, so that a row costs
-a handful of Python operations, not one per cell. Style ids belong to a page of the grid and are reused, so they are
+One call returns the raw cells of a row; the rest is arithmetic on big integers (`rawcells`), so that a row costs a
+handful of Python operations, not one per cell. Style ids belong to a page of the grid and are reused, so they are
 looked up anew in every row; the looked-up values are shared by content.
 """
 
 from __future__ import annotations
 
-import struct
 import weakref
-from array import array
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import groupby
 from typing import Any
 
-from coder_tui.terminal import libvt
+from coder_tui.terminal import libvt, rawcells
 from coder_tui.terminal.core import (
     PLAIN,
     REPLACEMENT,
     RGB,
-    Color,
     Cursor,
     CursorShape,
     Modes,
@@ -29,31 +25,19 @@ from coder_tui.terminal.core import (
     Run,
     Scroll,
     Style,
-    Underline,
     clamp,
     safe,
 )
+from coder_tui.terminal.rawcells import BACKGROUND, CLUSTER, HEAD, LINK, STYLE, TAG, WIDE, RawRow
 from coder_tui.text import one_line
 
-_CODEPOINT = 0x1FFFFF
-_TAG, _BACKGROUND_TAG, _STYLE, _WIDE, _HEAD, _TAIL, _LINK = 3, 2, 0xFFFF << 26, 3 << 42, 1 << 42, 2 << 42, 1 << 45
-_LOOK = _TAG | _STYLE | _WIDE | _LINK  # cells equal in these look the same
 _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
 _CACHED = 10_000  # random colours must not grow memory
 _CLUSTER_BYTES = 256
-# GhosttyStyle: its size, three colours (tag and union), eight flags, the underline.
-_STYLE_LAYOUT = struct.Struct("=8x i4xQ i4xQ i4xQ 8? i4x")
-_UNDERLINES = tuple(Underline)
 _BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
 
 load = libvt.load
-
-
-@lru_cache(maxsize=64)
-def _repeat(word: int, columns: int) -> int:
-    """`word` in each of `columns` 64-bit places."""
-    return int.from_bytes(word.to_bytes(8, "little") * columns, "little")
 
 
 class GhosttyCore:
@@ -195,44 +179,32 @@ class GhosttyCore:
         view, iterator = self._view, self._iterator[0]
         if self._lib.ghostty_render_state_row_get(iterator, libvt.ROW_CELLS_RAW, view) or not view.len:
             return [Run(" " * self.columns, PLAIN, self.columns)]
-        raw = self._ffi.buffer(view.ptr, view.len * 8)[:]
-        columns = view.len
-        packed = int.from_bytes(raw, "little")
-        if not packed & _repeat(_LOOK, columns):
-            return [Run(_text(packed, columns), PLAIN, columns)]
-        cells = array("Q", raw)
-        positions: Sequence[int] = range(columns)
-        if packed & _repeat(_WIDE, columns):
-            positions, cells = _whole(cells)
-            packed = int.from_bytes(cells.tobytes(), "little")
-        if packed & _repeat(_BACKGROUND_TAG, len(cells)):
-            looks = array("Q", [cell if cell & _BACKGROUND_TAG else cell & _LOOK for cell in cells])
-            text = _text(packed & ~_background_content(cells), len(cells))
-        else:
-            looks = array("Q", (packed & _repeat(_LOOK, len(cells))).to_bytes(8 * len(cells), "little"))
-            text = _text(packed, len(cells))
+        row = rawcells.read(self._ffi.buffer(view.ptr, view.len * 8)[:])
+        if not row.looks:
+            return [Run(row.text, PLAIN, view.len)]
         self._lib.ghostty_render_state_row_get(iterator, libvt.ROW_CELLS, self._cells)
-        return self._runs(looks, text, positions, y)
+        return self._runs(row, y)
 
-    def _runs(self, looks: array[int], text: str, positions: Sequence[int], y: int) -> list[Run]:
+    def _runs(self, row: RawRow, y: int) -> list[Run]:
+        text, columns = row.text, row.columns
         runs: list[Run] = []
         styles: dict[int, Style] = {0: PLAIN}
         start = 0
-        for look, group in groupby(looks):
+        for look, group in groupby(row.looks):
             end = start + len(list(group))
-            x = positions[start]
-            width = 2 if look & _WIDE == _HEAD else 1
-            style_id = look & _STYLE
+            x = columns[start]
+            width = 2 if look & WIDE == HEAD else 1
+            style_id = look & STYLE
             style = styles.get(style_id)
             if style is None:
                 style = styles[style_id] = self._style(x)
-            if look & _BACKGROUND_TAG:
-                style = _with_background(style, look)
-            if look & _LINK or look & _TAG == 1:  # rare: a call per cell
+            if look & BACKGROUND:
+                style = rawcells.with_background(style, look)
+            if look & LINK or look & TAG == CLUSTER:  # rare: a call per cell
                 for index in range(start, end):
-                    x = positions[index]
-                    linked = _with_link(style, self._link(x, y)) if look & _LINK else style
-                    if look & _TAG == 1:
+                    x = columns[index]
+                    linked = style._replace(link=self._link(x, y)) if look & LINK else style
+                    if look & TAG == CLUSTER:
                         runs.append(Run(self._cluster(x), linked, width, cluster=True))
                     elif runs and runs[-1][1] == linked and runs[-1].width == width * len(runs[-1].text):
                         runs[-1] = Run(runs[-1].text + text[index], linked, width + runs[-1].width)
@@ -251,7 +223,7 @@ class GhosttyCore:
         if style is None:
             if len(self._styles) > _CACHED:
                 self._styles.clear()
-            style = self._styles[key] = _style(key)
+            style = self._styles[key] = rawcells.style(key)
         return style
 
     def _cluster(self, x: int) -> str:
@@ -376,65 +348,3 @@ _ENCODINGS = (MouseEncoding.SGR, MouseEncoding.URXVT, MouseEncoding.UTF8)
 def _free(functions: Sequence[Any], handles: Sequence[Any]) -> None:
     for free, handle in zip(functions, handles, strict=True):
         free(handle)
-
-
-def _whole(cells: array[int]) -> tuple[list[int], array[int]]:
-    """The cells without the second halves of wide characters, and their columns. Halves left alone count as narrow."""
-    columns = len(cells)
-    positions: list[int] = []
-    whole = array("Q")
-    for x, cell in enumerate(cells):
-        kind = cell & _WIDE
-        if kind == _TAIL and x and cells[x - 1] & _WIDE == _HEAD:
-            continue
-        if kind and not (kind == _HEAD and x + 1 < columns and cells[x + 1] & _WIDE == _TAIL):
-            cell &= ~_WIDE
-        positions.append(x)
-        whole.append(cell)
-    return positions, whole
-
-
-def _text(packed: int, columns: int) -> str:
-    """The code points of `columns` raw cells, empty ones as spaces."""
-    points = (packed >> 2 & _repeat(_CODEPOINT, columns)).to_bytes(8 * columns, "little")
-    text = array("I", points)[::2].tobytes().decode("utf-32-le", "replace").replace("\0", " ")
-    return safe(text)
-
-
-def _background_content(cells: array[int]) -> int:
-    """The content bits of the cells that hold a colour instead of a code point."""
-    mask = array("Q", [_CODEPOINT << 2 | 7 << 23 if cell & _BACKGROUND_TAG else 0 for cell in cells])
-    return int.from_bytes(mask.tobytes(), "little")
-
-
-def _color(tag: int, value: int) -> Color:
-    if tag == 1:
-        return value & 0xFF
-    return (value & 0xFF, value >> 8 & 0xFF, value >> 16 & 0xFF) if tag else None
-
-
-def _style(packed: bytes) -> Style:
-    fg_tag, fg, bg_tag, bg, line_tag, line, *flags, underline = _STYLE_LAYOUT.unpack(packed)
-    bold, italic, dim, blink, reverse, invisible, strike, _overline = flags
-    return Style(
-        _color(fg_tag, fg),
-        _color(bg_tag, bg),
-        _color(line_tag, line),
-        _UNDERLINES[underline],
-        bold,
-        dim,
-        italic,
-        blink,
-        reverse,
-        invisible,
-        strike,
-    )
-
-
-def _with_background(style: Style, look: int) -> Style:
-    """The style of a cell that holds only a background colour."""
-    return style._replace(bg=_color((look & _TAG) - 1, look >> 2))
-
-
-def _with_link(style: Style, link: str) -> Style:
-    return style._replace(link=link)

@@ -1,0 +1,114 @@
+"""Rows of libghostty-vt's raw cells (64 bits each) as numbers: text and looks of a whole row at a time."""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from coder_tui.terminal.core import Color, Style, Underline, safe
+
+# Bits of a cell, as `libvt.CELL_BITS` has them.
+_CODEPOINT = 0x1FFFFF
+TAG, CLUSTER, BACKGROUND = 3, 1, 2
+STYLE, LINK = 0xFFFF << 26, 1 << 45
+WIDE, HEAD, TAIL = 3 << 42, 1 << 42, 2 << 42
+LOOK = TAG | STYLE | WIDE | LINK  # cells equal in these look the same
+# GhosttyStyle: its size, three colours (tag and union), eight flags, the underline.
+_STYLE_LAYOUT = struct.Struct("=8x i4xQ i4xQ i4xQ 8? i4x")
+_UNDERLINES = tuple(Underline)
+
+
+class RawRow(NamedTuple):
+    """One entry per character: its look, itself, and its column. `looks` is empty where nothing is styled."""
+
+    looks: Sequence[int]
+    text: str
+    columns: Sequence[int]
+
+
+@lru_cache(maxsize=64)
+def _repeat(word: int, columns: int) -> int:
+    """`word` in each of `columns` 64-bit places."""
+    return int.from_bytes(word.to_bytes(8, "little") * columns, "little")
+
+
+def read(raw: bytes) -> RawRow:
+    """Take a row apart. A cell that holds a background colour instead of a character has all its bits in `looks`."""
+    width = len(raw) // 8
+    packed = int.from_bytes(raw, "little")
+    columns: Sequence[int] = range(width)
+    if not packed & _repeat(LOOK, width):
+        return RawRow((), _text(packed, width), columns)
+    cells = array("Q", raw)
+    if packed & _repeat(WIDE, width):
+        columns, cells = _whole(cells)
+        width = len(cells)
+        packed = int.from_bytes(cells.tobytes(), "little")
+    if packed & _repeat(BACKGROUND, width):
+        looks = array("Q", [cell if cell & BACKGROUND else cell & LOOK for cell in cells])
+        packed &= ~_background_content(cells)
+    else:
+        looks = array("Q", (packed & _repeat(LOOK, width)).to_bytes(8 * width, "little"))
+    return RawRow(looks, _text(packed, width), columns)
+
+
+def _whole(cells: array[int]) -> tuple[list[int], array[int]]:
+    """The cells without the second halves of wide characters, and their columns. Halves left alone count as narrow."""
+    columns = len(cells)
+    positions: list[int] = []
+    whole = array("Q")
+    for x, cell in enumerate(cells):
+        kind = cell & WIDE
+        if kind == TAIL and x and cells[x - 1] & WIDE == HEAD:
+            continue
+        if kind and not (kind == HEAD and x + 1 < columns and cells[x + 1] & WIDE == TAIL):
+            cell &= ~WIDE
+        positions.append(x)
+        whole.append(cell)
+    return positions, whole
+
+
+def _text(packed: int, columns: int) -> str:
+    """The code points of `columns` raw cells, empty ones as spaces."""
+    points = (packed >> 2 & _repeat(_CODEPOINT, columns)).to_bytes(8 * columns, "little")
+    text = array("I", points)[::2].tobytes().decode("utf-32-le", "replace").replace("\0", " ")
+    return safe(text)
+
+
+def _background_content(cells: array[int]) -> int:
+    """The content bits of the cells that hold a colour instead of a code point."""
+    mask = array("Q", [_CODEPOINT << 2 | 7 << 23 if cell & BACKGROUND else 0 for cell in cells])
+    return int.from_bytes(mask.tobytes(), "little")
+
+
+def _color(tag: int, value: int) -> Color:
+    if tag == 1:
+        return value & 0xFF
+    return (value & 0xFF, value >> 8 & 0xFF, value >> 16 & 0xFF) if tag else None
+
+
+def style(packed: bytes) -> Style:
+    """A GhosttyStyle from its bytes."""
+    fg_tag, fg, bg_tag, bg, line_tag, line, *flags, underline = _STYLE_LAYOUT.unpack(packed)
+    bold, italic, dim, blink, reverse, invisible, strike, _overline = flags
+    return Style(
+        _color(fg_tag, fg),
+        _color(bg_tag, bg),
+        _color(line_tag, line),
+        _UNDERLINES[underline],
+        bold,
+        dim,
+        italic,
+        blink,
+        reverse,
+        invisible,
+        strike,
+    )
+
+
+def with_background(own: Style, look: int) -> Style:
+    """The style of a cell that holds only a background colour."""
+    return own._replace(bg=_color((look & TAG) - 1, look >> 2))
