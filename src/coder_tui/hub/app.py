@@ -12,8 +12,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coder_tui.hub.core import Hub
-from coder_tui.hub.identity import VERSION
 from coder_tui.hub.problems import Refused
+from coder_tui.hub.protocols import HEADERS
 from coder_tui.hub.routes import (
     agents,
     builds,
@@ -34,7 +34,6 @@ from coder_tui.hub.routes import (
 )
 from coder_tui.hub.web import UPGRADE, problem
 
-VERSION_HEADER = "X-Coder-Build-Version"
 _FAMILIES = (
     users,
     network,
@@ -95,8 +94,7 @@ class Edge:
         async def marked(message: Message) -> None:
             if message["type"] in {"http.response.start", "websocket.accept", "websocket.http.response.start"}:
                 headers = MutableHeaders(scope=message)
-                headers[VERSION_HEADER] = VERSION
-                headers["X-Content-Type-Options"] = "nosniff"
+                headers.update(HEADERS)
             await send(message)
 
         if scope["type"] != "websocket":

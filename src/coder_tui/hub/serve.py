@@ -24,6 +24,7 @@ from coder_tui.errors import HubError, StorageError
 from coder_tui.hub.app import create_app
 from coder_tui.hub.clock import Clock
 from coder_tui.hub.core import TOKEN_FILE, Hub
+from coder_tui.hub.protocols import HttpProtocol, SocketProtocol
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE
 from coder_tui.paths import ensure_private, write_private
 
@@ -106,8 +107,8 @@ def _config(hub: Hub) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(hub),
         loop="asyncio",
-        http="h11",
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=SocketProtocol,
         ws_max_size=8 << 20,
         ws_ping_interval=PING_SECONDS,
         ws_ping_timeout=PONG_SECONDS,

@@ -42,6 +42,7 @@ INT32 = (1 << 31) - 1
 _INT64 = 1 << 63
 _SPOKE = {1002: "Clients cannot send messages for one-way WebSockets"}
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CONSTANT = re.compile(rb"NaN|Infinity")
 
 M = TypeVar("M", bound=WireModel)
 Handler = Callable[["Hub", Request], Awaitable[Response]]
@@ -186,16 +187,17 @@ async def read_json(request: Request, model: type[M]) -> M:
 
 
 def parse_json(body: bytes, model: type[M]) -> M:
-    """A body as `model`. Raises Refused (400)."""
-    try:
-        return model.model_validate_json(body)
-    except ValidationError:
-        pass
+    """A body as `model`, as strict about types as Go. Raises Refused (400)."""
+    if not _CONSTANT.search(body):
+        try:
+            return model.model_validate_json(body, strict=True)
+        except ValidationError:
+            pass
     # Go repairs what pydantic's parser refuses: bad UTF-8 and halves of surrogate pairs become U+FFFD
     try:
         value = _repaired(json.loads(body.decode("utf-8", "replace"), parse_constant=_no_constant))
         if isinstance(value, dict) or value is None:
-            return model.model_validate(value or {})
+            return model.model_validate_json(json.dumps(value or {}, allow_nan=False), strict=True)
         detail = "the body must be an object"
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]

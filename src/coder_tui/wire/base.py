@@ -21,6 +21,7 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+from pydantic_core import SchemaValidator, core_schema
 
 from coder_tui.errors import ProtocolError
 
@@ -28,8 +29,19 @@ ZERO_UUID = "00000000-0000-0000-0000-000000000000"
 ZERO_TIME = datetime(1, 1, 1, tzinfo=UTC)
 
 
+_TIMES = SchemaValidator(core_schema.datetime_schema())
+
+
 def _read_time(value: object) -> object:
-    return ZERO_TIME if value == "" else value
+    """Read the text here: after a Python function pydantic takes no text for a time where a model is read strictly."""
+    if not isinstance(value, str):
+        return value
+    if not value:
+        return ZERO_TIME
+    try:
+        return _TIMES.validate_python(value)
+    except ValidationError:
+        raise ValueError("not a time in RFC 3339") from None
 
 
 def format_time(value: datetime) -> str:
