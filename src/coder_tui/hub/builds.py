@@ -6,11 +6,7 @@ A start build gives the workspace a new agent and runs its command; a stop build
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import re
-import shlex
 import sqlite3
 import uuid
 from collections.abc import Sequence
@@ -18,13 +14,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from coder_tui.errors import StorageError
+from coder_tui.hub import inbox
 from coder_tui.hub.agents import LiveAgent, app_id
 from coder_tui.hub.clock import to_time
 from coder_tui.hub.events import agent_logs_topic, build_logs_topic
-from coder_tui.hub.logs import add_source, hub_source_id
+from coder_tui.hub.identity import Site
 from coder_tui.hub.problems import Refused, not_found
-from coder_tui.hub.process import child_environment, login_shell
+from coder_tui.hub.provision import BuildError, check_command, check_directory, insert_agent
 from coder_tui.hub.template import Parameters
+from coder_tui.hub.timetable import AUTOSTART, AUTOSTOP, Timetable
 from coder_tui.hub.views import load_builds
 from coder_tui.wire.agents import LifecycleState
 from coder_tui.wire.logs import LogLevel
@@ -37,30 +35,26 @@ log = logging.getLogger(__name__)
 
 _ACTIVE = (JobStatus.PENDING.value, JobStatus.RUNNING.value)
 _STAGES = {Transition.START: "Starting workspace", Transition.STOP: "Stopping workspace"}
-_DAY = 86_400.0
-_PLAIN_WORD = re.compile(r"[A-Za-z0-9/._+@%][A-Za-z0-9/._+@%-]*")
-
-
-class BuildError(Exception):
-    """Why a build failed, in one sentence for its `job.error`."""
+_AUTOMATIC = (AUTOSTART, AUTOSTOP)
 
 
 class Builds:
-    """Creates builds and carries them out; also stops workspaces whose deadline has passed."""
+    """Creates builds, carries them out, and cancels them. The timetable creates some by itself."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._tasks: set[asyncio.Task[None]] = set()
-        self._deadlines = asyncio.Event()
-        self._autostop: asyncio.Task[None] | None = None
+        self._cancelled: set[str] = set()  # builds somebody does not want any more
+        self._timetable = Timetable(hub, self)
 
     def start(self) -> None:
-        """Begin to watch deadlines."""
-        self._autostop = asyncio.create_task(self._watch_deadlines(), name="autostop")
+        """Begin to watch deadlines and schedules."""
+        self._timetable.start()
 
     async def stop(self) -> None:
         """Leave unfinished builds: the next start calls them failed."""
-        tasks = [*self._tasks, *([self._autostop] if self._autostop else [])]
+        await self._timetable.stop()
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -105,7 +99,7 @@ class Builds:
                 raise not_found()
             if latest["deleted"]:
                 raise Refused(409, "Workspace is deleted.")
-            if latest["job_status"] in _ACTIVE:
+            if latest["job_status"] in (*_ACTIVE, JobStatus.CANCELING):
                 raise Refused(409, "A workspace build is already active.")
             parameters = Parameters.load(latest["parameters"]).with_values(values)
             build_id = _insert_build(db, now, workspace_id, parameters, transition=transition, reason=reason)
@@ -117,8 +111,36 @@ class Builds:
         return build
 
     def deadline_changed(self) -> None:
-        """Look again which workspace has to stop next."""
-        self._deadlines.set()
+        """Look again which workspace has to stop or start next."""
+        self._timetable.changed()
+
+    async def cancel(self, build_id: str, expect: str = "") -> None:
+        """Mark the build's job as cancelled: it ends soon, and no program of the workspace runs then.
+
+        Raises Refused: 404, 400 when it has ended or is cancelled already, 412 when its status is not `expect`.
+        """
+        hub, now = self._hub, self._hub.clock()
+
+        def work(db: sqlite3.Connection) -> str:
+            row = db.execute("SELECT workspace_id, job_status FROM builds WHERE id = ?", (build_id,)).fetchone()
+            if row is None:
+                raise not_found()
+            if row["job_status"] == JobStatus.CANCELING:
+                raise Refused(400, "Job has already been marked as canceled!")
+            if row["job_status"] not in _ACTIVE:
+                raise Refused(400, "Job has already completed!")
+            if expect and row["job_status"] != expect:
+                raise Refused(412, "Job is not in the expected state.", f"it is {row['job_status']}, not {expect}")
+            db.execute(
+                "UPDATE builds SET job_status = ?1, canceled_at = ?2, updated_at = ?2 WHERE id = ?3",
+                (JobStatus.CANCELING, now, build_id),
+            )
+            workspace_id: str = row["workspace_id"]
+            return workspace_id
+
+        workspace_id = await hub.storage.write(work)
+        self._cancelled.add(build_id)
+        hub.changed(workspace_id)
 
     def _carry_out(self, build: WorkspaceBuild, parameters: Parameters) -> None:
         task = asyncio.create_task(self._run(build, parameters), name=f"build:{build.id}")
@@ -128,21 +150,28 @@ class Builds:
     async def _run(self, build: WorkspaceBuild, parameters: Parameters) -> None:
         stage = _STAGES.get(Transition(build.transition), "Deleting workspace")
         try:
-            await self._advance(build, JobStatus.RUNNING, "Setting up", f"build {build.build_number}: {stage}")
-            error = await self._provision(build, parameters, stage)
-            if error:
-                await self._advance(build, JobStatus.FAILED, stage, error, error=error)
-            else:
-                await self._advance(build, JobStatus.SUCCEEDED, "Cleaning up", "done")
+            if not await self._steps(build, parameters, stage):
+                await self._end_agents(build.workspace_id)
+                await self._advance(build, JobStatus.CANCELED, "Cleaning up", "cancelled: nothing runs any more")
         except StorageError as full:
             log.error("build %s cannot be recorded: %s", build.id, full)
+        self._cancelled.discard(build.id)
         self.deadline_changed()
+
+    async def _steps(self, build: WorkspaceBuild, parameters: Parameters, stage: str) -> bool:
+        """From pending to the end, failed or not; False as soon as it is known to be cancelled."""
+        if not await self._advance(build, JobStatus.RUNNING, "Setting up", f"build {build.build_number}: {stage}"):
+            return False
+        error = await self._provision(build, parameters, stage)
+        if error:
+            return await self._advance(build, JobStatus.FAILED, stage, error, error=error)
+        return await self._advance(build, JobStatus.SUCCEEDED, "Cleaning up", "done")
 
     async def _provision(self, build: WorkspaceBuild, parameters: Parameters, stage: str) -> str:
         """Do what the build is for; why it failed, or ""."""
         try:
             await self._end_agents(build.workspace_id)
-            if build.transition == Transition.START:
+            if build.transition == Transition.START and build.id not in self._cancelled:
                 await self._begin_agent(build, parameters, stage)
         except (BuildError, StorageError) as error:
             return str(error)
@@ -151,20 +180,27 @@ class Builds:
             return f"internal error: {error}"
         return ""
 
-    async def _advance(self, build: WorkspaceBuild, status: JobStatus, stage: str, text: str, error: str = "") -> None:
-        """One transition of the job, with its line in the log, committed and published."""
+    async def _advance(self, build: WorkspaceBuild, status: JobStatus, stage: str, text: str, error: str = "") -> bool:
+        """One transition of the job, with its line in the log, committed and published.
+
+        False, and nothing changes, when the job is cancelled and this is not its end.
+        """
         hub, now = self._hub, self._hub.clock()
         finished = status is not JobStatus.RUNNING
 
-        def work(db: sqlite3.Connection) -> None:
-            _say(db, now, build.id, stage, text, level=LogLevel.ERROR if error else LogLevel.INFO)
-            db.execute(
+        def work(db: sqlite3.Connection) -> bool:
+            changed = db.execute(
                 "UPDATE builds SET job_status = ?1, job_error = ?2, updated_at = ?3,"
-                " started_at = coalesce(started_at, ?3), completed_at = CASE WHEN ?4 THEN ?3 END WHERE id = ?5",
+                " started_at = coalesce(started_at, ?3), completed_at = CASE WHEN ?4 THEN ?3 END"
+                " WHERE id = ?5 AND (job_status != 'canceling' OR ?1 = 'canceled')",
                 (status, error, now, finished, build.id),
             )
+            if not changed.rowcount:
+                return False
+            _say(db, now, build.id, stage, text, level=LogLevel.ERROR if error else LogLevel.INFO)
+            _notify(db, now, build, hub.site, status=status, error=error)
             if status is not JobStatus.SUCCEEDED:
-                return
+                return True
             db.execute("UPDATE workspaces SET updated_at = ? WHERE id = ?", (now, build.workspace_id))
             if build.transition == Transition.DELETE:
                 db.execute("UPDATE workspaces SET deleted = 1 WHERE id = ?", (build.workspace_id,))
@@ -173,14 +209,18 @@ class Builds:
                     "UPDATE builds SET deadline = (SELECT ? + ttl_ms * 1000 FROM workspaces WHERE id = ?) WHERE id = ?",
                     (now, build.workspace_id, build.id),
                 )
+            return True
 
-        await hub.storage.write(work)
+        if not await hub.storage.write(work):
+            return False
         hub.changed(build.workspace_id)
         topic = build_logs_topic(build.id)
         if finished:
+            hub.notified()
             hub.topics.end(topic)
         else:
             hub.topics.publish(topic)
+        return True
 
     async def _end_agents(self, workspace_id: str) -> None:
         """End the programs of the build before: shutting down, then off and out of touch."""
@@ -207,12 +247,9 @@ class Builds:
     async def _begin_agent(self, build: WorkspaceBuild, parameters: Parameters, stage: str) -> None:
         hub = self._hub
         directory = parameters.expanded_directory
-        if not os.path.isdir(directory):
-            raise BuildError(f"no such directory: {directory}")
-        if not os.access(directory, os.R_OK | os.X_OK):
-            raise BuildError(f"the directory may not be entered: {directory}")
+        check_directory(directory)
         if parameters.command:
-            await _check_command(parameters, directory)
+            await check_command(parameters, directory)
         agent = LiveAgent(
             id=str(uuid.uuid4()),
             token=str(uuid.uuid4()),
@@ -226,7 +263,7 @@ class Builds:
             command=parameters.command,
             connected=False,
         )
-        await hub.storage.write(lambda db: _insert_agent(db, agent, build.id, parameters, hub.clock()))
+        await hub.storage.write(lambda db: insert_agent(db, agent, build.id, parameters, hub.clock()))
         # its program may report before we have told anybody that it runs
         hub.agents.add(agent)
         if agent.command:
@@ -261,34 +298,6 @@ class Builds:
         program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username)
         await hub.sessions.start_managed(agent.id, agent.app_id, program, ended)
 
-    async def _watch_deadlines(self) -> None:
-        hub = self._hub
-        while True:
-            self._deadlines.clear()
-            rows = await hub.storage.read(
-                lambda db: db.execute(
-                    "SELECT b.workspace_id, b.deadline FROM builds b JOIN workspaces w ON w.id = b.workspace_id"
-                    " WHERE NOT w.deleted AND b.deadline IS NOT NULL AND b.transition = 'start'"
-                    " AND b.number = (SELECT max(number) FROM builds WHERE workspace_id = w.id)"
-                    " AND b.job_status NOT IN ('pending', 'running') ORDER BY b.deadline"
-                ).fetchall()
-            )
-            wait = _DAY
-            for row in rows:
-                left = (row["deadline"] - hub.clock()) / 1_000_000
-                if left > 0:
-                    wait = min(wait, left)
-                    break
-                try:
-                    await self.create(row["workspace_id"], Transition.STOP, "autostop")
-                except Refused:
-                    pass  # somebody was faster
-            try:
-                async with asyncio.timeout(wait if rows else None):
-                    await self._deadlines.wait()
-            except TimeoutError:
-                pass
-
 
 def _insert_build(
     db: sqlite3.Connection, now: int, workspace_id: str, parameters: Parameters, *, transition: str, reason: str
@@ -303,6 +312,20 @@ def _insert_build(
     return build_id
 
 
+def _notify(
+    db: sqlite3.Connection, now: int, build: WorkspaceBuild, site: Site, *, status: JobStatus, error: str
+) -> None:
+    """What people want to hear of a build that ended like this."""
+    targets = (build.workspace_id, site.template_id, site.user.id)
+    if status is JobStatus.FAILED:
+        template = inbox.AUTOBUILD_FAILED if build.reason in _AUTOMATIC else inbox.BUILD_FAILED
+        title = f"{build.workspace_name}: {build.transition} build {build.build_number} failed"
+        inbox.add(db, now, template, targets, title=title, content=error)
+    elif status is JobStatus.SUCCEEDED and build.reason == AUTOSTOP:
+        title = f"{build.workspace_name} was stopped: its time was over"
+        inbox.add(db, now, inbox.AUTOSTOPPED, targets, title=title, content="Start it again to go on.")
+
+
 def deadline_text(deadline: int) -> str:
     """A deadline for people."""
     return to_time(deadline).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -314,57 +337,3 @@ def _say(db: sqlite3.Connection, now: int, build_id: str, stage: str, text: str,
         " VALUES (?, ?, 'provisioner_daemon', ?, ?, ?)",
         (build_id, now, level, stage, text),
     )
-
-
-def _insert_agent(db: sqlite3.Connection, agent: LiveAgent, build_id: str, parameters: Parameters, now: int) -> None:
-    db.execute(
-        "INSERT INTO agents (id, build_id, workspace_id, resource_id, name, token, directory, environment, lifecycle,"
-        " created_at, updated_at, instance_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?10, ?11)",
-        (
-            agent.id,
-            build_id,
-            agent.workspace_id,
-            str(uuid.uuid4()),
-            agent.name,
-            agent.token,
-            agent.directory,
-            json.dumps(dict(agent.env)),
-            LifecycleState.STARTING,
-            now,
-            parameters.instance_id,
-        ),
-    )
-    db.execute(
-        "INSERT INTO apps (agent_id, slug, id, display_name, command) VALUES (?, ?, ?, ?, ?)",
-        (agent.id, agent.slug, agent.app_id, parameters.app_name, agent.command),
-    )
-    add_source(db, now, agent.id, hub_source_id(agent.id), "coder-tui")
-
-
-async def _check_command(parameters: Parameters, directory: str) -> None:
-    """Ask the shell whether it knows the first word, where that can be told. Raises BuildError."""
-    try:
-        words = shlex.split(parameters.command)
-    except ValueError as error:
-        raise BuildError(f"the command is not a shell command: {error}") from None
-    word = next((word for word in words if "=" not in word), "")
-    if word not in parameters.command.split() or not _PLAIN_WORD.fullmatch(word):
-        return  # quoting, expansion or grammar: only running it will tell
-    if "/" in word:
-        path = os.path.join(directory, word)
-        if not os.path.exists(path):
-            raise BuildError(f"cannot start the command: no such file: {word}")
-        if os.path.isdir(path) or not os.access(path, os.X_OK):
-            raise BuildError(f"cannot start the command: not executable: {word}")
-        return
-    process = await asyncio.create_subprocess_exec(
-        login_shell(),
-        *("-c", f"command -v {word}"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        cwd=directory,
-        env=child_environment(parameters.env),
-    )
-    if await process.wait() != 0:
-        raise BuildError(f"cannot start the command: {word} not found")

@@ -131,9 +131,10 @@ def _site(db: sqlite3.Connection, now: int) -> Site:
 def _recover(db: sqlite3.Connection, now: int) -> None:
     """The last hub's programs died with it: say so. Statuses stay as they were reported."""
     db.execute(
-        "UPDATE builds SET job_status = 'failed', job_error = 'the hub stopped during the build',"
+        "UPDATE builds SET job_status = CASE job_status WHEN 'canceling' THEN 'canceled' ELSE 'failed' END,"
+        " job_error = CASE job_status WHEN 'canceling' THEN '' ELSE 'the hub stopped during the build' END,"
         " started_at = coalesce(started_at, ?1), completed_at = ?1, updated_at = ?1"
-        " WHERE job_status IN ('pending', 'running')",
+        " WHERE job_status IN ('pending', 'running', 'canceling')",
         (now,),
     )
     db.execute(

@@ -10,10 +10,11 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from coder_tui.hub.clock import maybe_time, to_time
 from coder_tui.hub.identity import ORGANIZATION_NAME, TEMPLATE_NAME, TEMPLATE_VERSION_NAME, VERSION, Site, machine
+from coder_tui.hub.schedule import parse_schedule
 from coder_tui.wire.agents import AgentStatus, LifecycleState, WorkspaceAgent, WorkspaceAgentHealth, WorkspaceApp
 from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog, WorkspaceAgentLogSource
 from coder_tui.wire.statuses import WorkspaceAppStatus
@@ -117,6 +118,7 @@ def _workspace(db: sqlite3.Connection, row: sqlite3.Row, build: WorkspaceBuild, 
     newest = db.execute(
         "SELECT * FROM statuses WHERE workspace_id = ? ORDER BY created_at DESC, id DESC LIMIT 1", (row["id"],)
     ).fetchone()
+    schedule: str = row["autostart_schedule"]
     failing = [agent.id for resource in build.resources for agent in resource.agents if not agent.health.healthy]
     return Workspace(
         id=row["id"],
@@ -129,12 +131,16 @@ def _workspace(db: sqlite3.Connection, row: sqlite3.Row, build: WorkspaceBuild, 
         template_id=site.template_id,
         template_name=TEMPLATE_NAME,
         template_display_name="Local",
-        template_allow_user_cancel_workspace_jobs=False,
+        template_allow_user_cancel_workspace_jobs=True,
         template_active_version_id=site.template_version_id,
         latest_build=build,
         latest_app_status=app_status(newest) if newest else None,
         name=row["name"],
+        autostart_schedule=schedule,
+        next_start_at=parse_schedule(schedule).after(datetime.now(UTC)) if schedule else None,
         ttl_ms=row["ttl_ms"],
+        dormant_at=maybe_time(row["dormant_at"]),
+        allow_renames=True,
         last_used_at=to_time(row["last_used_at"]),
         health=WorkspaceHealth(healthy=not failing, failing_agents=failing),
         favorite=bool(row["favorite"]),
@@ -176,6 +182,7 @@ def _build(row: sqlite3.Row, agents: Sequence[tuple[str, WorkspaceAgent]], site:
             created_at=created_at,
             started_at=maybe_time(row["started_at"]),
             completed_at=maybe_time(row["completed_at"]),
+            canceled_at=maybe_time(row["canceled_at"]),
             error=row["job_error"],
             status=row["job_status"],
             organization_id=site.organization_id,
