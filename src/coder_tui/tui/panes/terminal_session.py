@@ -18,7 +18,7 @@ SCROLLBACK_LINES = 10_000
 # Output up to this size is fed at once, which takes well under a millisecond; more goes to a thread, in slices that
 # hold the core for two milliseconds at most, so that painting and typing never wait longer.
 _INLINE_BYTES, _SLICE_BYTES = 4 * 1024, 64 * 1024
-_LOOP_SECONDS = 0.004
+_LOOP_SECONDS = 0.002
 # A reattached session repeats its last 64 KiB (contract: PTY). The queries in there were answered in their time, and
 # the shell would take a second answer for typing.
 _REPLAY_BYTES, _REPLAY_SECONDS = 64 * 1024, 0.5
