@@ -6,11 +6,12 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from rich.terminal_theme import TerminalTheme
 from tests.tui.small_fleet import NOW, StoreSource, small_fleet
 from textual.color import Color
 
 from coder_tui.errors import ConfigError
-from coder_tui.tui import themes
+from coder_tui.tui import ansi, themes
 from coder_tui.tui.app import CockpitApp
 from coder_tui.tui.paint import Voices
 from coder_tui.tui.theme_file import fault
@@ -137,3 +138,16 @@ async def test_a_broken_theme_of_mine_is_told_not_fatal(mine: Path) -> None:
 @pytest.mark.parametrize("path", sorted(themes.package_dir().glob("*.toml")), ids=lambda path: path.stem)
 def test_our_own_themes_hold_what_a_users_must(path: Path) -> None:
     assert fault(tomllib.loads(path.read_text(encoding="utf-8"))) is None
+
+
+@pytest.mark.parametrize(("palette", "theme"), [(ansi.DARK, "coder-dark"), (ansi.LIGHT, "coder-light")])
+def test_ansi_colours_can_be_told_apart_and_read(palette: TerminalTheme, theme: str) -> None:
+    ground = themes.load_themes()[0][theme].background or ""
+    colours = [Color(*palette.ansi_colors[index]) for index in range(16)]
+    assert len({colour.hex for colour in colours}) == 16
+    for colour in colours[1:]:
+        assert contrast(colour.hex, ground) >= 3.5, colour
+    red, green, blue = (colours[index] for index in (1, 2, 4))
+    assert red.r > max(red.g, red.b)
+    assert green.g > max(green.r, green.b)
+    assert blue.b > max(blue.r, blue.g)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import os
 import signal
@@ -106,6 +107,9 @@ async def show(
     timer = asyncio.get_running_loop().call_later(seconds, app.exit) if seconds else None
     try:
         if not signals.code:
+            # What is loaded stays: collecting it again and again gave pauses that a terminal at full speed shows.
+            gc.freeze()
+            gc.set_threshold(50_000, 20, 50)
             await app.run_async()
     finally:
         if timer:

@@ -15,7 +15,7 @@ from textual.theme import Theme
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import Source
-from coder_tui.tui import themes
+from coder_tui.tui import ansi, themes
 from coder_tui.tui.actions import BY_ID
 from coder_tui.tui.notify import Notifier
 from coder_tui.tui.screens.cockpit import CockpitScreen
@@ -55,6 +55,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         for one in self.themes.values():
             self.register_theme(one)
         self.theme = themes.pick(self.themes, theme)
+        self.ansi_theme_dark, self.ansi_theme_light = ansi.DARK, ansi.LIGHT
         self.source = source
         self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
         self.cockpit = CockpitScreen(source, clock, self._notifier, note=title_note, read_only=read_only)
