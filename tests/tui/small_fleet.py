@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Generic, TypeVar
 
 from coder_tui.client.events import LogBatch, LogEvent, LogLine, LogMark, LogNote, PtyEvent, PtyOpened, PtyOutput
-from coder_tui.feeds.source import PtyTarget
-from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed
+from coder_tui.errors import NotFoundError
+from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
+from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed, WorkspaceChanged
 from coder_tui.fleet.snapshot import (
     Agent,
     Alert,
@@ -23,7 +25,9 @@ from coder_tui.fleet.snapshot import (
     Workspace,
 )
 from coder_tui.fleet.store import Store
+from coder_tui.wire.containers import ContainerList
 
+V = TypeVar("V")
 NOW = datetime(2026, 3, 14, 14, 2, 51, tzinfo=UTC)
 LIVE = Link(state=LinkState.LIVE, since=NOW, latency_ms=23.0, refreshed_at=NOW)
 
@@ -182,6 +186,43 @@ class Pty:
         pass
 
 
+class Look(Generic[V]):
+    """What one kind of look says: `tell` it, `end` it; `open` counts who looks now, `asked` who ever did."""
+
+    def __init__(self) -> None:
+        self.asked: list[AgentRef] = []
+        self.open = 0
+        self._said: list[Known[V] | Trouble | None] = []
+        self._news = asyncio.Event()
+
+    def tell(self, event: V | Trouble) -> None:
+        """Everybody who looks, now or later, hears this (as the newest)."""
+        self._said.append(event if isinstance(event, Trouble) else Known(event, NOW))
+        self._news.set()
+
+    def end(self) -> None:
+        """The stream ends."""
+        self._said.append(None)
+        self._news.set()
+
+    async def follow(self, agent: AgentRef) -> AsyncIterator[Known[V] | Trouble]:
+        self.asked.append(agent)
+        self.open += 1
+        heard = max(0, len(self._said) - 1)
+        try:
+            while True:
+                self._news.clear()
+                while heard < len(self._said):
+                    event = self._said[heard]
+                    heard += 1
+                    if event is None:
+                        return
+                    yield event
+                await self._news.wait()
+        finally:
+            self.open -= 1
+
+
 class StoreSource:
     """A `Source` over a real store."""
 
@@ -197,6 +238,10 @@ class StoreSource:
         self.ptys: list[Pty] = []
         self.followed: list[str] = []
         self.log_lines: list[str] = []
+        self.detail_look = Look[Details]()
+        self.port_look = Look[Ports]()
+        self.container_look = Look[ContainerList]()
+        self.network_look = Look[Network]()
         if workspaces:
             self.apply(
                 *(DeploymentChanged(Deployment(name=name, url=f"https://{name}.io", link=link)) for name in names)
@@ -248,6 +293,28 @@ class StoreSource:
         pty.resize(columns, rows)
         self.ptys.append(pty)
         return pty
+
+    def details(self, agent: AgentRef) -> AsyncIterator[Known[Details] | Trouble]:
+        return self.detail_look.follow(agent)
+
+    def ports(self, agent: AgentRef) -> AsyncIterator[Known[Ports] | Trouble]:
+        return self.port_look.follow(agent)
+
+    def containers(self, agent: AgentRef) -> AsyncIterator[Known[ContainerList] | Trouble]:
+        return self.container_look.follow(agent)
+
+    def network(self, agent: AgentRef) -> AsyncIterator[Known[Network] | Trouble]:
+        return self.network_look.follow(agent)
+
+    async def extend(self, key: Key, by: timedelta) -> datetime:
+        if self.error is not None:
+            raise self.error
+        row = self.snapshot.row(key)
+        if row is None or row.workspace.deadline is None:
+            raise NotFoundError("there is nothing to extend")
+        until = row.workspace.deadline + by
+        self.apply(WorkspaceChanged(replace(row.workspace, deadline=until), NOW))
+        return until
 
     async def build(self, key: Key, transition: str) -> None:
         if self.error is not None:

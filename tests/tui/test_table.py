@@ -16,6 +16,8 @@ from coder_tui.tui import glyphs
 from coder_tui.tui.actions import ACTIONS, BY_ID
 from coder_tui.tui.app import CockpitApp
 from coder_tui.tui.layout import Page
+from coder_tui.tui.panes.closeup import CloseUp
+from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.reasons import Situation, link_problem, reason
@@ -26,7 +28,14 @@ from coder_tui.tui.widgets.footer import Hint, fitting
 from coder_tui.tui.widgets.header import link_words
 from coder_tui.tui.widgets.lines import LineList
 
-HOLDERS = {"app": CockpitScreen, "list": LineList, "logs": LogsPane, "terminal": TerminalPane}
+HOLDERS = {
+    "app": CockpitScreen,
+    "list": LineList,
+    "page": CloseUp,
+    "containers": ContainersPane,
+    "logs": LogsPane,
+    "terminal": TerminalPane,
+}
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)

@@ -9,9 +9,9 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from coder_tui.client.backoff import CLOCK, Clock
 from coder_tui.client.credentials import Credentials
@@ -19,7 +19,7 @@ from coder_tui.client.events import LogEvent
 from coder_tui.errors import NotFoundError, StorageError
 from coder_tui.feeds.deployment import DeploymentFeed
 from coder_tui.feeds.memory import Memory
-from coder_tui.feeds.source import PtyTarget
+from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
 from coder_tui.fleet.codec import dump_workspaces, load_workspaces
 from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed, Tick
 from coder_tui.fleet.snapshot import Alert, Key, Snapshot, Workspace
@@ -27,6 +27,10 @@ from coder_tui.fleet.store import Store
 
 if TYPE_CHECKING:
     from coder_tui.client.pty import PtyStream
+    from coder_tui.feeds.looks import Looks
+    from coder_tui.wire.containers import ContainerList
+
+T = TypeVar("T")
 
 PUBLISH_EVERY = 0.1
 """Seconds: listeners hear of changes at most this often, of the first one at once."""
@@ -128,6 +132,33 @@ class Cockpit:
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach to a terminal."""
         return self._feed(target.deployment).open_pty(target, columns, rows)
+
+    def details(self, agent: AgentRef) -> AsyncGenerator[Known[Details] | Trouble, None]:
+        """Everything about one agent."""
+        return self._look(agent, lambda looks: looks.details(agent.workspace_id, agent.agent_id))
+
+    def ports(self, agent: AgentRef) -> AsyncGenerator[Known[Ports] | Trouble, None]:
+        """Its listening ports."""
+        return self._look(agent, lambda looks: looks.ports(agent.agent_id))
+
+    def containers(self, agent: AgentRef) -> AsyncGenerator[Known[ContainerList] | Trouble, None]:
+        """Its containers."""
+        return self._look(agent, lambda looks: looks.containers(agent.agent_id))
+
+    def network(self, agent: AgentRef) -> AsyncGenerator[Known[Network] | Trouble, None]:
+        """How it is reached."""
+        return self._look(agent, lambda looks: looks.network(agent.agent_id))
+
+    async def _look(
+        self, agent: AgentRef, choose: Callable[[Looks], AsyncGenerator[T, None]]
+    ) -> AsyncGenerator[T, None]:
+        async with aclosing(choose(await self._feed(agent.deployment).looks())) as events:
+            async for event in events:
+                yield event
+
+    async def extend(self, key: Key, by: timedelta) -> datetime:
+        """Put a workspace's deadline off."""
+        return await self._feed(key.deployment).extend(key.workspace_id, by)
 
     async def build(self, key: Key, transition: str) -> None:
         """Start, stop or restart a workspace."""

@@ -11,7 +11,7 @@ import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from coder_tui.client.pty import PtyStream
     from coder_tui.client.rest import RestClient
     from coder_tui.client.streams import Streams
+    from coder_tui.feeds.looks import Looks
     from coder_tui.wire import workspaces as wire
 
 WATCHES = 64
@@ -73,6 +74,8 @@ class DeploymentFeed:
         self._emit, self._clock = emit, clock
         self._rest: RestClient | None = None
         self._streams: Streams | None = None
+        self._looks: Looks | None = None
+        self._up = asyncio.Event()  # rest, streams and looks are there
         self._group: asyncio.TaskGroup | None = None
         self._watches: dict[str, _Watch] = {}
         self._asked_for: tuple[str, ...] = ()
@@ -95,14 +98,17 @@ class DeploymentFeed:
                 self._tell_link(Link(LinkState.REFUSED, why=str(error)))
                 await self._now.wait()
         from coder_tui.client.streams import Streams
+        from coder_tui.feeds.looks import Looks
 
-        self._streams = Streams(rest, self._clock)
+        self._streams, self._looks = Streams(rest, self._clock), Looks(rest, self._clock)
+        self._up.set()
         try:
             async with rest, asyncio.TaskGroup() as group:
                 self._group = group
                 await self._keep_list(rest)
         finally:
-            self._group = self._rest = self._streams = None
+            self._up.clear()
+            self._group = self._rest = self._streams = self._looks = None
             self._watches.clear()
 
     def refresh(self) -> None:
@@ -131,6 +137,12 @@ class DeploymentFeed:
             async for event in events:
                 yield event
 
+    async def looks(self) -> Looks:
+        """What may be asked while somebody looks; waits for `run()` to be under way."""
+        while self._looks is None:
+            await self._up.wait()
+        return self._looks
+
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach to a terminal of this deployment; nothing happens before it is iterated."""
         from coder_tui.client.pty import PtyStream
@@ -153,6 +165,14 @@ class DeploymentFeed:
         rest = self._rest
         async for _ in run_builds(rest, workspace_id, transition, self._clock):
             await self._learn_now(rest, workspace_id)
+
+    async def extend(self, workspace_id: str, by: timedelta) -> datetime:
+        """See `Looks.extend`. Raises UnreachableError while `run()` is not running."""
+        if self._rest is None or self._looks is None:
+            raise self._not_running()
+        until = await self._looks.extend(workspace_id, by)
+        await self._learn_now(self._rest, workspace_id)
+        return until
 
     async def _learn_now(self, rest: RestClient, workspace_id: str) -> None:
         self._learn(await rest.workspace(workspace_id))
@@ -226,6 +246,8 @@ class DeploymentFeed:
 
     def _learn(self, workspace: wire.Workspace) -> None:
         """One workspace as it is now, from a stream or a direct read."""
+        if self._looks is not None:
+            self._looks.heard(workspace)
         at = self._clock.now()
         if workspace.latest_build.status == "deleted":
             self._known.pop(workspace.id, None)
@@ -322,7 +344,8 @@ def _prepare(credentials: Credentials, clock: Clock) -> RestClient:
     from anyio.lowlevel import checkpoint
 
     from coder_tui.client import pty, rest, streams
+    from coder_tui.feeds import looks
 
-    del pty, streams
+    del pty, streams, looks
     asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
     return rest.RestClient(credentials, clock=clock)

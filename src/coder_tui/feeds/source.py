@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Protocol
 
 from coder_tui.client.events import (
     LogBatch,
@@ -21,14 +22,23 @@ from coder_tui.client.events import (
     PtyOpened,
     PtyOutput,
 )
+from coder_tui.feeds.closeups import Details, Known, Network, Ports, Trouble
 from coder_tui.fleet.snapshot import Alert, Key, Snapshot
 
+if TYPE_CHECKING:
+    from coder_tui.wire.containers import ContainerList
+
 __all__ = [
+    "AgentRef",
+    "Details",
+    "Known",
     "LogBatch",
     "LogEvent",
     "LogLine",
     "LogMark",
     "LogNote",
+    "Network",
+    "Ports",
     "PtyEnded",
     "PtyEvent",
     "PtyLost",
@@ -37,7 +47,17 @@ __all__ = [
     "PtyStream",
     "PtyTarget",
     "Source",
+    "Trouble",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRef:
+    """Which agent: of a build of a workspace of a deployment."""
+
+    deployment: str
+    workspace_id: str
+    agent_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +120,23 @@ class Source(Protocol):
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach (nothing happens before iteration starts)."""
 
+    def details(self, agent: AgentRef) -> AsyncIterator[Known[Details] | Trouble]:
+        """Everything about one agent, again whenever it changed, with its metadata live. Close to stop (all looks)."""
+
+    def ports(self, agent: AgentRef) -> AsyncIterator[Known[Ports] | Trouble]:
+        """Its listening ports, looked at every ten seconds."""
+
+    def containers(self, agent: AgentRef) -> AsyncIterator[Known[ContainerList] | Trouble]:
+        """Its containers: watched where the deployment can, else looked at every ten seconds."""
+
+    def network(self, agent: AgentRef) -> AsyncIterator[Known[Network] | Trouble]:
+        """How it is reached: the DERP map whenever it changes, and its latencies."""
+
     async def build(self, key: Key, transition: str) -> None:
         """Start, stop or restart (`start`, `stop`, `restart`) a workspace. Raises CoderTuiError."""
+
+    async def extend(self, key: Key, by: timedelta) -> datetime:
+        """Put the workspace's deadline off; the new deadline. Raises CoderTuiError."""
 
     def acknowledge(self, alerts: Sequence[Alert]) -> None:
         """Acknowledge these events, durably, as one undoable step. Raises StorageError when it cannot be saved."""

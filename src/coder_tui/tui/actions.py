@@ -1,7 +1,7 @@
 """The one action table: bindings, footer, help, palette, docs and read-only all come from here.
 
-`scope` is where the key works: `app` everywhere outside a terminal, or the name of one pane. `dangerous` actions
-change something on a deployment: they ask first, and read-only mode disables them visibly.
+`scope` is where the key works: `app` everywhere outside a terminal, or the name of one pane or kind of pane.
+`dangerous` actions change something on a deployment: read-only mode disables them visibly.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
     Action("app.workspace", "w", "workspace", "Start, stop or restart this workspace", dangerous=True),
+    Action("app.extend", "x", "extend", "Put the stop of this workspace off by an hour", dangerous=True),
     Action("app.copy", "y", "copy", "Copy the message, or the name where there is none"),
     Action(
         "app.filter",
@@ -72,6 +73,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.pane-2", "2", "timeline", "Focus Timeline"),
     Action("app.pane-3", "3", "logs", "Focus Logs"),
     Action("app.pane-4", "4", "terminal", "Focus Terminal"),
+    Action("app.pane-5", "5", "details", "Focus Details: everything known about this agent"),
+    Action("app.pane-6", "6", "ports", "Focus Ports: who listens in this workspace"),
+    Action("app.pane-7", "7", "containers", "Focus Containers"),
+    Action("app.pane-8", "8", "network", "Focus Network: DERP regions and latencies"),
     Action("app.theme", "T", "theme", "Next theme"),
     Action("app.quit", "q", "quit", "Quit; terminals and agents live on"),
     Action("list.down", "j,down", "down", "Move down", scope="list", shown_key="j"),
@@ -80,7 +85,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.bottom", "G,end", "bottom", "Last row", scope="list", shown_key="G"),
     Action("list.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="list", shown_key="ctrl+d"),
     Action("list.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="list", shown_key="ctrl+u"),
-    Action("list.open", "enter", "open", "Open: go to its timeline or terminal", scope="list"),
+    Action("list.open", "enter", "open", "Open: go to its timeline or terminal, show a hidden value", scope="list"),
+    Action(
+        "page.copy", "y", "copy", "Copy the value, the address or the name under the cursor", scope="page", footer=True
+    ),
+    Action(
+        "containers.terminal", "t", "enter it", "Attach a terminal in this container", scope="containers", footer=True
+    ),
     Action("logs.down", "j,down", "down", "Scroll down", scope="logs", shown_key="j"),
     Action("logs.up", "k,up", "up", "Scroll up", scope="logs", shown_key="k"),
     Action("logs.top", "g,home", "top", "First line", scope="logs", shown_key="g"),
@@ -110,6 +121,16 @@ ACTIONS: tuple[Action, ...] = (
 )
 
 BY_ID = {action.id: action for action in ACTIONS}
+
+_WIDER = {"containers": "page", "page": "list", "list": "app", "logs": "app"}
+
+
+def scopes(nearest: str) -> list[str]:
+    """Whose keys work where `nearest` has the focus, that first."""
+    found = [nearest]
+    while (wider := _WIDER.get(found[-1])) is not None:
+        found.append(wider)
+    return found
 
 
 def bindings(scope: str) -> list[Binding]:

@@ -8,7 +8,7 @@ import sys
 import uuid
 import webbrowser
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from textual.message import Message
 from textual.screen import Screen
@@ -22,6 +22,8 @@ from coder_tui.tui.screens.explain import ExplainScreen
 from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
 
+EXTEND_BY = timedelta(hours=1)
+"""How far one `x` puts the deadline off."""
 _SHELL = uuid.UUID("6f1d7a52-6f0f-4a0e-9d7c-0f3f5b6f9a11")  # names our shells among all version 5 UUIDs
 
 
@@ -213,6 +215,22 @@ class Commands(Screen[None]):
 
         self.app.push_screen(WorkspaceScreen(row), answered)
 
+    def action_extend(self) -> None:
+        """Put the workspace's deadline off."""
+        row = self.row()
+        if row is not None and row.workspace.deadline is not None:
+            self.run_worker(self._extend(row, row.workspace.deadline), name="extend", group="action:extend")
+
+    async def _extend(self, row: Row, was: datetime) -> None:
+        try:
+            until = await self.source.extend(row.key, EXTEND_BY)
+        except CoderTuiError as error:
+            self.tell(str(error), error=True)
+            return
+        now = self.clock()
+        times = f"{_when(until, now)} instead of {_when(was, now)}"
+        self.tell(f"{row.workspace.title} stops at {times}. x puts it off again.")
+
     async def _build(self, row: Row, transition: str) -> None:
         name = row.workspace.title
         self.tell(f"Asked {row.key.deployment} to {transition} {name}.")
@@ -220,3 +238,9 @@ class Commands(Screen[None]):
             await self.source.build(row.key, transition)
         except CoderTuiError as error:
             self.tell(str(error), error=True)
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """The local time of day; another day is named."""
+    local = at.astimezone()
+    return f"{local:%H:%M}" if local.date() == now.astimezone().date() else f"{local:%a %H:%M}"

@@ -37,6 +37,7 @@ class Glyphs:
     up: str = "↑"
     down: str = "↓"
     check: str = "✓"
+    secret: str = "•"
 
     def of(self, name: str) -> str:
         """The shape of a level or state word; a dot for words from the future."""
@@ -69,6 +70,7 @@ ASCII = Glyphs(
     up="^",
     down="v",
     check="v",
+    secret="*",
 )
 
 

@@ -25,6 +25,23 @@ class Page(StrEnum):
     TIMELINE = "timeline"
     LOGS = "logs"
     TERMINAL = "terminal"
+    DETAILS = "details"
+    PORTS = "ports"
+    CONTAINERS = "containers"
+    NETWORK = "network"
+
+    @property
+    def number(self) -> int:
+        """Of the key that leads there, from 1."""
+        return list(Page).index(self) + 1
+
+
+RIGHT = tuple(page for page in Page if page is not Page.AGENTS)
+"""Pages of the right side."""
+CLOSEUPS = (Page.DETAILS, Page.PORTS, Page.CONTAINERS, Page.NETWORK)
+"""Pages that ask the deployment while they are looked at."""
+TOP = (Page.TIMELINE, *CLOSEUPS)
+"""Pages that share the upper right of the wide layout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +80,9 @@ def too_small(columns: int, rows: int) -> str:
 LISTS = frozenset({"needs", "agents"})
 
 
-def shown(layout: Layout, page: Page, right: Page, zoomed: str = "") -> frozenset[str]:
+def shown(layout: Layout, page: Page, right: Page, zoomed: str = "", top: Page = Page.TIMELINE) -> frozenset[str]:
     """Which parts are displayed, by widget id. `page` is where the focus is, `right` what the right side shows last,
-    `zoomed` the id of the pane that has the whole window."""
+    `top` which of the pages that share a place in the wide layout, `zoomed` the pane that has the whole window."""
     if layout is Layout.TINY:
         return frozenset({"tiny"})
     parts = {"header", "body", "footer"}
@@ -78,4 +95,4 @@ def shown(layout: Layout, page: Page, right: Page, zoomed: str = "") -> frozense
     parts |= {"left", "right", *LISTS}
     if layout is Layout.MEDIUM:
         return frozenset(parts | {"tabs", right.value})
-    return frozenset(parts | {Page.TIMELINE.value, Page.LOGS.value, Page.TERMINAL.value})
+    return frozenset(parts | {"tabs", top.value, Page.LOGS.value, Page.TERMINAL.value})

@@ -5,24 +5,28 @@ Panes are made once. A layout only shows and hides them, so that selection, scro
 
 from __future__ import annotations
 
+from typing import Any
+
 from textual import events, on
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.tui.commands import Commands
-from coder_tui.tui.layout import LISTS, Arrangement, Layout, Page, arrange, shown, too_small
+from coder_tui.tui.layout import LISTS, RIGHT, TOP, Arrangement, Layout, Page, arrange, shown, too_small
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.panes.agents import AgentsPane
+from coder_tui.tui.panes.closeup import CloseUp
+from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.states import path_of
 from coder_tui.tui.widgets.filterbar import FilterBar
+from coder_tui.tui.widgets.titled import Titled
 from coder_tui.tui.widgets.trail import Trail
 
-RIGHT = (Page.TIMELINE, Page.LOGS, Page.TERMINAL)
 _PARTS = ("header", "crumbs", "body", "left", "needs", "agents", "right", "tabs", *RIGHT, "footer", "tiny")
 
 
@@ -34,6 +38,7 @@ class Navigation(Commands):
     timeline: TimelinePane
     logs: LogsPane
     terminal: TerminalPane
+    closeups: dict[Page, CloseUp[Any, Any]]
     filter: FilterBar
     crumbs: Trail
     tabs: Trail
@@ -44,6 +49,7 @@ class Navigation(Commands):
         self.arrangement = Arrangement(Layout.WIDE)
         self.page = Page.AGENTS  # where the focus is
         self.right_page = Page.TIMELINE  # what the medium layout's right side shows
+        self.top_page = Page.TIMELINE  # what the upper right of the wide layout shows
         self.zoomed = ""  # id of the pane that has the window
         self._renewed: dict[tuple[str, str, str], PtyTarget] = {}
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
@@ -62,7 +68,7 @@ class Navigation(Commands):
 
     def _arrange(self) -> None:
         layout = self.arrangement.layout
-        parts = shown(layout, self.page, self.right_page, self.zoomed)
+        parts = shown(layout, self.page, self.right_page, self.zoomed, self.top_page)
         for part in _PARTS:
             self.query_one(f"#{part}").display = part in parts
         width = self.arrangement.left if self.arrangement.left and not self.zoomed else "1fr"
@@ -71,7 +77,13 @@ class Navigation(Commands):
             self.set_class(name is layout, f"-{name.value}")
         self.set_class(bool(self.zoomed), "-zoomed")
         self.mark_path()
-        self.tabs.show(self.right_page)
+        wide = layout is Layout.WIDE
+        self.tabs.offer(TOP if wide else RIGHT)
+        self.tabs.show(self.top_page if wide else self.right_page)
+        tail = self.tabs.full_width if wide and not self.zoomed else 0
+        sharing: list[Titled] = [self.timeline, *self.closeups.values()]
+        for pane in sharing:
+            pane.leave_room(tail)
         if layout is not Layout.TINY and self.focused is None and self._last_pane is not None:
             self._last_pane.focus()
         self.arranged()
@@ -85,6 +97,8 @@ class Navigation(Commands):
         self.page = page
         if page is not Page.AGENTS:
             self.right_page = page
+        if page in TOP:
+            self.top_page = page
         self._arrange()
 
     # --- focus ---
@@ -94,7 +108,12 @@ class Navigation(Commands):
         if page is Page.AGENTS:
             self._go_to(self.needs if self.overview.needing and self.focused is self.agents else self.agents)
         else:
-            self._go_to({Page.TIMELINE: self.timeline, Page.LOGS: self.logs, Page.TERMINAL: self.terminal}[page])
+            self._go_to(self.pane_of(page))
+
+    def pane_of(self, page: Page) -> Widget:
+        """The pane that is this page of the right side."""
+        pages = {Page.TIMELINE: self.timeline, Page.LOGS: self.logs, Page.TERMINAL: self.terminal, **self.closeups}
+        return pages[page]
 
     def _go_to(self, pane: Widget) -> None:
         if self.zoomed:
@@ -108,7 +127,7 @@ class Navigation(Commands):
 
     def focused_pane(self) -> Widget | None:
         """The pane the focus is in."""
-        panes = (self.needs, self.agents, self.timeline, self.logs, self.terminal)
+        panes = (self.needs, self.agents, *map(self.pane_of, RIGHT))
         chain = self.focused.ancestors_with_self if self.focused is not None else ()
         return next((node for node in chain if node in panes and isinstance(node, Widget)), None)
 
@@ -119,6 +138,8 @@ class Navigation(Commands):
         pane = self.focused_pane()
         if pane is self.terminal:
             return "terminal" if self.terminal.captures_keys else "app"
+        if isinstance(pane, CloseUp):
+            return "containers" if isinstance(pane, ContainersPane) else "page"
         return "app" if pane is None else "logs" if pane is self.logs else "list"
 
     def on_descendant_focus(self) -> None:
@@ -144,10 +165,35 @@ class Navigation(Commands):
         self.terminal.attach(self._renewed.get(_identity(target), target))
         self.go(Page.TERMINAL)
 
+    @on(ContainersPane.Entered)
+    def _entered(self, message: ContainersPane.Entered) -> None:
+        self.attach(message.target)
+
     @on(TerminalPane.NewShell)
     def _shell_renewed(self, message: TerminalPane.NewShell) -> None:
         """The old session ended: from now on its key leads to the new one."""
         self._renewed[_identity(message.target)] = message.target
+
+    # --- pages that ask while they are looked at ---
+
+    def mind_closeups(self, *, settled: bool) -> None:
+        """Whom they are about, and, once the selection rests, that they may ask; hidden ones ask nothing."""
+        row = self.row()
+        deployment = self.snapshot.deployments.get(row.key.deployment) if row else None
+        for pane in self.closeups.values():
+            if not pane.display:
+                pane.rest()
+                continue
+            pane.aim(row, deployment)
+            if settled:
+                pane.look()
+
+    def action_refresh(self) -> None:
+        """Read everything again, also what is looked at."""
+        super().action_refresh()
+        for pane in self.closeups.values():
+            if pane.display:
+                pane.again()
 
     # --- keys of the table ---
 
@@ -167,6 +213,22 @@ class Navigation(Commands):
         """Go to the terminal."""
         self.go(Page.TERMINAL)
 
+    def action_pane_5(self) -> None:
+        """Go to the details."""
+        self.go(Page.DETAILS)
+
+    def action_pane_6(self) -> None:
+        """Go to the ports."""
+        self.go(Page.PORTS)
+
+    def action_pane_7(self) -> None:
+        """Go to the containers."""
+        self.go(Page.CONTAINERS)
+
+    def action_pane_8(self) -> None:
+        """Go to the network."""
+        self.go(Page.NETWORK)
+
     def action_logs(self) -> None:
         """Go to the logs."""
         self.go(Page.LOGS)
@@ -180,7 +242,7 @@ class Navigation(Commands):
         self._cycle(-1)
 
     def _cycle(self, step: int) -> None:
-        panes: list[Widget] = [self.agents, self.timeline, self.logs, self.terminal]
+        panes: list[Widget] = [self.agents, self.pane_of(self.top_page), self.logs, self.terminal]
         if self.overview.needing:
             panes.insert(0, self.needs)
         current = self.focused_pane()
@@ -217,4 +279,4 @@ class Navigation(Commands):
 
 def _identity(target: PtyTarget) -> tuple[str, str, str]:
     """What a person means by a terminal, whatever its session is called."""
-    return target.deployment, target.agent_id, target.command
+    return target.deployment, target.agent_id, f"{target.container} {target.command}"

@@ -61,6 +61,12 @@ def reason(action: Action, now: Situation) -> str:
                 return f"The workspace is {row.workspace.build_status or 'not running'}: w starts it"
             if action.name != "logs" and row.agent.status in GONE:
                 return f"The agent is {row.agent.status}"
+        case "extend":
+            if row is None:
+                return "No agent is selected"
+            if row.agent is None or row.workspace.build_status != "running":
+                return f"The workspace is {row.workspace.build_status or 'not running'}"
+            return "" if row.workspace.deadline else "It has no deadline: it runs until somebody stops it"
         case "open_link":
             if row is None:
                 return "No agent is selected"

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from rich.segment import Segment
-from textual.content import Content
 
 from coder_tui.fleet.snapshot import App, Row, Status
 from coder_tui.fleet.timeline import Span, exact_age, timeline
 from coder_tui.tui.paint import clock_time, fit, spread, wrap
 from coder_tui.tui.states import of_status, path_of
 from coder_tui.tui.widgets.lines import LineList
+from coder_tui.tui.widgets.titled import Titled
 
 _HEADLINE = 4  # lines the newest message may take: it is what a person came to read
 
 
-class TimelinePane(LineList[Span]):
+class TimelinePane(Titled, LineList[Span]):
     """The selected app's statuses."""
 
-    BORDER_TITLE = "Timeline"
+    PAGE = "Timeline"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
@@ -28,9 +28,8 @@ class TimelinePane(LineList[Span]):
     def show(self, row: Row | None) -> None:
         """Show this row's app."""
         old, self._row = self._row, row
-        path = path_of(row) if row else []
         if old is None or row is None or old.key != row.key:
-            self.border_title = Content(f" {self.glyphs.dot} ".join(["Timeline", *path]))
+            self.entitle(path_of(row) if row else ())
             self.top = 0
             self.cursor = -1
         app = row.app if row else None

@@ -17,19 +17,25 @@ from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
 from coder_tui.tui.glyphs import ascii_only
-from coder_tui.tui.layout import Layout, Page
-from coder_tui.tui.navigation import RIGHT, Navigation
+from coder_tui.tui.hints import hints
+from coder_tui.tui.layout import RIGHT, Layout, Page
+from coder_tui.tui.navigation import Navigation
 from coder_tui.tui.notify import Notifier
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.paint import Voices
 from coder_tui.tui.panes.agents import AgentsPane
+from coder_tui.tui.panes.closeup import CloseUp
+from coder_tui.tui.panes.containers import ContainersPane
+from coder_tui.tui.panes.details import DetailsPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
+from coder_tui.tui.panes.network import NetworkPane
+from coder_tui.tui.panes.ports import PortsPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.screens.help import HelpScreen
 from coder_tui.tui.widgets.filterbar import FilterBar
-from coder_tui.tui.widgets.footer import FooterBar, Hint
+from coder_tui.tui.widgets.footer import FooterBar
 from coder_tui.tui.widgets.header import HeaderBar
 from coder_tui.tui.widgets.lines import LineList
 from coder_tui.tui.widgets.trail import Trail
@@ -70,8 +76,14 @@ class CockpitScreen(Navigation):
         self.needs, self.agents, self.filter = NeedsPane(id="needs"), AgentsPane(id="agents"), FilterBar(id="filter")
         self.timeline = TimelinePane(id="timeline")
         self.logs, self.terminal = LogsPane(self.source, id="logs"), TerminalPane(self.source, id="terminal")
+        self.closeups = {
+            Page.DETAILS: DetailsPane(self.source, id="details"),
+            Page.PORTS: PortsPane(self.source, id="ports"),
+            Page.CONTAINERS: ContainersPane(self.source, id="containers"),
+            Page.NETWORK: NetworkPane(self.source, id="network"),
+        }
         self.footer = FooterBar(id="footer")
-        self._lists: tuple[LineList[Any], ...] = (self.needs, self.agents, self.timeline)
+        self._lists: tuple[LineList[Any], ...] = (self.needs, self.agents, self.timeline, *self.closeups.values())
         yield self.header
         yield self.crumbs
         with Horizontal(id="body"):
@@ -82,6 +94,7 @@ class CockpitScreen(Navigation):
             with Vertical(id="right"):
                 yield self.tabs
                 yield self.timeline
+                yield from self.closeups.values()
                 yield self.logs
                 yield self.terminal
         yield self.footer
@@ -150,7 +163,8 @@ class CockpitScreen(Navigation):
         """Let ages grow where they are seen, and sleep as long as they allow: at rest almost nothing wakes up."""
         now = self.clock()
         counting = self.header.tell(self.snapshot, self.overview, now)
-        youngest = min((age for part in self._lists if (age := part.tick(now)) is not None), default=3600.0)
+        seen = [part for part in self._lists if part.display]
+        youngest = min((age for part in seen if (age := part.tick(now)) is not None), default=3600.0)
         wait = 1.0 if counting or youngest < 60 else 10.0 if youngest < 3600 else 60.0
         if self._tick_timer is not None:
             self._tick_timer.stop()
@@ -181,6 +195,7 @@ class CockpitScreen(Navigation):
             self._row = row
             self.timeline.show(row)
             self.mark_path()
+            self.mind_closeups(settled=False)
             self._settle()
         self._hint()
 
@@ -195,6 +210,7 @@ class CockpitScreen(Navigation):
         self._settle_timer = None
         if self.logs.display:
             self.logs.show(self.row())
+        self.mind_closeups(settled=True)
         keys = self.agents.in_view()
         if self.selected is not None:
             chosen = Key(self.selected.deployment, self.selected.workspace_id)
@@ -211,6 +227,10 @@ class CockpitScreen(Navigation):
             self.action_terminal()
         else:
             self.go(Page.TIMELINE)
+
+    @on(CloseUp.Changed)
+    def _looked(self) -> None:
+        self._tick()
 
     @on(FilterBar.Changed)
     def _filtered(self) -> None:
@@ -243,8 +263,11 @@ class CockpitScreen(Navigation):
 
     def arranged(self) -> None:
         """Other panes are seen, or another one has the focus."""
-        if self.logs.display:
+        self.mind_closeups(settled=False)
+        if self.logs.display or any(pane.display for pane in self.closeups.values()):
             self._settle()
+        if self._tick_timer is not None:
+            self._tick()
         self._hint()
 
     def on_descendant_blur(self) -> None:
@@ -253,24 +276,7 @@ class CockpitScreen(Navigation):
 
     def _hint(self) -> None:
         """Tell the footer what helps here."""
-        scope = self.scope()
-        if scope == "terminal":
-            leave = BY_ID["terminal.leave"]
-            self.footer.show(
-                [
-                    Hint(leave.key_text, leave.label, "screen.leave_terminal", keep=True),
-                    Hint("", "every other key goes to the program"),
-                ]
-            )
-        elif scope == "input":
-            self.footer.show([Hint("enter", "keep the filter", keep=True), Hint("esc", "clear", keep=True)])
-        else:
-            now = self.situation()
-            nearest: dict[str, Action] = {}  # a pane's own meaning of a key hides the common one
-            for action in sorted(ACTIONS, key=lambda action: action.scope != scope):
-                if action.footer and action.scope in (scope, "app"):
-                    nearest.setdefault(action.keys, action)
-            self.footer.show([_hint_of(action, reasons.reason(action, now)) for action in nearest.values()])
+        self.footer.show(hints(self.scope(), self.situation()))
 
     def action_help(self) -> None:
         """Show the keys."""
@@ -285,8 +291,3 @@ class CockpitScreen(Navigation):
     def action_quit(self) -> None:
         """Leave; agents and terminals live on."""
         self.app.exit()
-
-
-def _hint_of(action: Action, reason: str) -> Hint:
-    run = f"screen.{action.name}" if action.scope == "app" else ""
-    return Hint(action.key_text.split()[0], action.label, run, enabled=not reason, keep=action.id == "app.help")

@@ -1,4 +1,4 @@
-"""One line above a page: tabs (medium layout) or where we are (narrow layout)."""
+"""One line above a page: tabs (wide and medium layout) or where we are (narrow layout)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
+from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -14,6 +15,25 @@ from textual.widget import Widget
 from coder_tui.tui.glyphs import Glyphs, glyphs
 from coder_tui.tui.layout import Page
 from coder_tui.tui.paint import NO_VOICES, Voices, fit, spread
+
+_SHORT = {
+    Page.TIMELINE: "Time",
+    Page.TERMINAL: "Term",
+    Page.DETAILS: "Detail",
+    Page.CONTAINERS: "Cont",
+    Page.NETWORK: "Net",
+}
+_PATH_ROOM = 26  # cells that names get before tabs get more than their number
+
+
+def labels(pages: Sequence[Page], here: Page, width: int) -> list[str]:
+    """The tabs' words in `width` cells: in full, shortened, or the number of the key that leads there."""
+    full = [page.value.capitalize() for page in pages]
+    short = [word if page is here else _SHORT.get(page, word) for page, word in zip(pages, full, strict=True)]
+    for words in (full, short):
+        if sum(len(word) + 3 for word in words) <= width:
+            return words
+    return [word if page is here else str(page.number) for page, word in zip(pages, full, strict=True)]
 
 
 class Trail(Widget):
@@ -37,6 +57,21 @@ class Trail(Widget):
         self._path: tuple[str, ...] = ()
         self._spans: list[tuple[int, int, Page]] = []
 
+    def offer(self, pages: Sequence[Page]) -> None:
+        """Other tabs."""
+        if tuple(pages) != self._pages:
+            self._pages = tuple(pages)
+            self.refresh(layout=True)
+
+    @property
+    def full_width(self) -> int:
+        """Cells that all tabs take, in full."""
+        return sum(len(page.value) + 3 for page in self._pages) + 1
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        """As wide as the tabs, where the style says `auto`."""
+        return self.full_width
+
     def show(self, page: Page, path: Sequence[str] = ()) -> None:
         """Mark `page`; `path` are the names from the workspace down."""
         if (page, tuple(path)) != (self._page, self._path):
@@ -49,8 +84,10 @@ class Trail(Widget):
         tabs: list[Segment] = []
         spans: list[tuple[int, int, Page]] = []
         x = 0
-        for page in self._pages:
-            label = f" {page.value.capitalize()} "
+        wanted = sum(map(cell_len, self._path)) + 3 * len(self._path)
+        words = labels(self._pages, self._page, width - 1 - (min(wanted, _PATH_ROOM) + 2 if self._path else 0))
+        for page, word in zip(self._pages, words, strict=True):
+            label = f" {word} "
             here = page is self._page
             tabs.append(Segment(label, voices.bold("accent") + voices.on("cursor") if here else voices["muted"]))
             tabs.append(Segment(" "))

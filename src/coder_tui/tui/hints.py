@@ -1,0 +1,29 @@
+"""What the footer offers where the focus is: made from the action table."""
+
+from __future__ import annotations
+
+from coder_tui.tui import reasons
+from coder_tui.tui.actions import ACTIONS, BY_ID, Action, scopes
+from coder_tui.tui.widgets.footer import Hint
+
+
+def hints(scope: str, now: reasons.Situation) -> list[Hint]:
+    """Hints for a scope of the action table, `terminal` or `input`, most useful first."""
+    if scope == "terminal":
+        leave = BY_ID["terminal.leave"]
+        return [
+            Hint(leave.key_text, leave.label, "screen.leave_terminal", keep=True),
+            Hint("", "every other key goes to the program"),
+        ]
+    if scope == "input":
+        return [Hint("enter", "keep the filter", keep=True), Hint("esc", "clear", keep=True)]
+    near = scopes(scope)
+    nearest: dict[str, Action] = {}  # a pane's own meaning of a key hides the common one
+    for action in sorted((one for one in ACTIONS if one.scope in near), key=lambda one: near.index(one.scope)):
+        nearest.setdefault(action.keys, action)
+    return [_hint_of(action, reasons.reason(action, now)) for action in nearest.values() if action.footer]
+
+
+def _hint_of(action: Action, reason: str) -> Hint:
+    run = f"screen.{action.name}" if action.scope == "app" else ""
+    return Hint(action.key_text.split()[0], action.label, run, enabled=not reason, keep=action.id == "app.help")
