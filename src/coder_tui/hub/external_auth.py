@@ -137,7 +137,7 @@ def is_token(text: str) -> bool:
 
 def safe_words(text: str, *, but: str = "") -> str:
     """What a command said on stderr, short, on one line, and without anything that looks like a secret."""
-    text = one_line(text[: 4 * _MAX_URL])
+    text = one_line(text)[:_MAX_URL]
     if len(but) >= 4:
         text = text.replace(but, "[redacted]")
     return _SECRET.sub("[redacted]", text)[:300]
