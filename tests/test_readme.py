@@ -22,7 +22,7 @@ def test_the_key_table_is_that_of_the_action_table() -> None:
 
 
 def test_every_exit_code_is_listed() -> None:
-    kinds = [errors.CoderTuiError, *errors.CoderTuiError.__subclasses__()]
+    kinds: list[type[errors.CoderTuiError]] = [errors.CoderTuiError, *errors.CoderTuiError.__subclasses__()]
     listed = {int(code) for code in re.findall(r"\| (\d+) \|", README)}
     assert {kind.exit_code for kind in kinds} | {0, 130, 141} <= listed
 

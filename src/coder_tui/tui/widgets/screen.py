@@ -96,7 +96,7 @@ class TerminalScreen(Widget):
         base = self._painter.base
         if self._core and base.color and base.bgcolor and base.color.triplet and base.bgcolor.triplet:
             with self.core_lock:
-                self._core.set_colors(tuple(base.color.triplet), tuple(base.bgcolor.triplet))
+                self._core.set_colors(base.color.triplet, base.bgcolor.triplet)
 
     @property
     def active(self) -> bool:
