@@ -50,7 +50,7 @@ async def test_a_notification_says_everything(hub: Peer) -> None:
     me = await hub.get("/users/me")
     status = (await hub.get(f"/workspaces/{workspace['id']}"))["latest_app_status"]
     assert answer["unread_count"] == 1
-    assert uuid.UUID(item.pop("id"))
+    uuid.UUID(item.pop("id"))
     assert item == {
         "user_id": me["id"],
         "template_id": inbox.APP_ASKS,

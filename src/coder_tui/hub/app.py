@@ -21,12 +21,16 @@ from coder_tui.hub.routes import (
     external_auth,
     git_key,
     inbox,
+    jobs,
     logs,
     machines,
     metadata,
     network,
     pty,
     reports,
+    settings,
+    shares,
+    site,
     system,
     users,
     watch,
@@ -51,6 +55,10 @@ _FAMILIES = (
     inbox,
     metadata,
     containers,
+    jobs,
+    settings,
+    shares,
+    site,
 )
 """`users` before `system`: `/users/first` is no user; `network` before `agents`: `connection` is no agent."""
 

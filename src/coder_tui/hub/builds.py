@@ -19,7 +19,7 @@ from coder_tui.hub.agents import LiveAgent, app_id
 from coder_tui.hub.clock import to_time
 from coder_tui.hub.events import agent_logs_topic, build_logs_topic
 from coder_tui.hub.identity import Site
-from coder_tui.hub.problems import Refused, not_found
+from coder_tui.hub.problems import Refused, name_taken, not_found
 from coder_tui.hub.provision import BuildError, check_command, check_directory, insert_agent
 from coder_tui.hub.template import Parameters
 from coder_tui.hub.timetable import AUTOSTART, AUTOSTOP, Timetable
@@ -65,11 +65,7 @@ class Builds:
 
         def work(db: sqlite3.Connection) -> WorkspaceBuild:
             if db.execute("SELECT 1 FROM workspaces WHERE name = ? AND NOT deleted", (name,)).fetchone():
-                raise Refused(
-                    409,
-                    f'Workspace "{name}" already exists.',
-                    fields={"name": "This value is already in use and should be unique."},
-                )
+                raise name_taken(name)
             db.execute(
                 "INSERT INTO workspaces (id, name, created_at, updated_at, last_used_at, ttl_ms)"
                 " VALUES (?1, ?2, ?3, ?3, ?3, ?4)",

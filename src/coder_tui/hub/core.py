@@ -16,11 +16,13 @@ from coder_tui.hub.external_auth import providers
 from coder_tui.hub.git_key import GitKey
 from coder_tui.hub.identity import Site, local_user, user_token
 from coder_tui.hub.keys import Keys
+from coder_tui.hub.limits import API_PER_MINUTE, Limit
 from coder_tui.hub.logs import Line, Tails, append, hub_source_id
 from coder_tui.hub.machines import Machines
 from coder_tui.hub.metadata import Gauges
 from coder_tui.hub.pending import Pending
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
+from coder_tui.hub.signed import Tickets
 from coder_tui.hub.snapshots import Snapshots
 from coder_tui.hub.storage import Storage
 from coder_tui.wire.logs import LogLevel
@@ -53,6 +55,8 @@ class Hub:
         self.builds = Builds(self)
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
         self.gauges = Gauges(self.topics, sessions.pids)
+        self.limit = Limit(API_PER_MINUTE)
+        self.tickets = Tickets(clock)
         self.keys = Keys(storage, clock, token, from_time(site.user.created_at))
         self.machines = Machines(config.identity, data_dir, storage, self.agents)
         self.providers = providers(config.external_auth, data_dir)

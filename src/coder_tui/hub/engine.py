@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
-
 from coder_tui.wire.base import ZERO_TIME, WireModel
 from coder_tui.wire.containers import Container, ContainerList, ContainerPort
 
@@ -28,13 +26,18 @@ ANSWER = 60.0
 """Seconds the engine may be silent; callers have limits of their own below that."""
 
 _UNIX = "unix://"
+_CLIS = ("docker", "podman")
 _EXIT = re.compile(r"Exited \((\d+)\)")
 # the best shell the container has, as a login shell; it runs inside, our own command line is never a shell's
 _SHELL = "if command -v bash >/dev/null 2>&1; then exec bash -l; else exec sh -l; fi"
 
 
 class EngineError(Exception):
-    """The engine answered, but not with a list; in one sentence."""
+    """What is wrong with the engine, in one sentence."""
+
+
+class NoEngine(EngineError):
+    """There is none that answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +48,11 @@ class Engine:
     cli: str
 
 
-def find(environ: Mapping[str, str] = os.environ) -> Engine | str:
-    """The engine to ask, or why there is none."""
+def find(environ: Mapping[str, str] = os.environ) -> Engine:
+    """The engine to ask. Raises NoEngine."""
     host = environ.get("DOCKER_HOST", "")
     if host and not host.startswith(_UNIX):
-        return f"DOCKER_HOST is {host.partition('://')[0][:20]}://..., only unix:// sockets are looked at"
+        raise NoEngine(f"DOCKER_HOST is {host.partition('://')[0][:20]}://..., only unix:// sockets are looked at")
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     places = [host.removeprefix(_UNIX)] if host else ["/var/run/docker.sock"]
     if not host and runtime:
@@ -62,14 +65,19 @@ def find(environ: Mapping[str, str] = os.environ) -> Engine | str:
                 return Engine(place, "podman" if "podman" in place else "docker")
         except OSError:
             continue
-    return f"no container engine found: nothing listens at {' or '.join(places)}"
+    raise NoEngine(f"no container engine found: nothing listens at {' or '.join(places)}")
 
 
 async def containers(engine: Engine) -> list[Container]:
-    """All containers, running or not, oldest first. Raises EngineError, httpx.HTTPError, or OSError."""
+    """All containers, running or not, oldest first. Raises EngineError."""
+    import httpx  # a hub that nobody asks for containers does without
+
     transport = httpx.AsyncHTTPTransport(uds=engine.socket)
-    async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=ANSWER) as http:
-        answer = await http.get("/containers/json", params={"all": "1"})
+    try:
+        async with httpx.AsyncClient(transport=transport, base_url="http://engine", timeout=ANSWER) as http:
+            answer = await http.get("/containers/json", params={"all": "1"})
+    except (httpx.HTTPError, OSError) as error:
+        raise NoEngine(f"cannot use the container engine at {engine.socket}: {str(error)[:300]}") from None
     try:
         body = answer.json()
         if answer.is_success and isinstance(body, list):
@@ -86,17 +94,11 @@ async def listing(labels: Sequence[tuple[str, str]] = ()) -> ContainerList:
 
     Raises EngineError.
     """
-    engine = find()
-    if isinstance(engine, str):
-        return ContainerList(warnings=[engine])
     try:
-        found = await containers(engine)
-    except (httpx.HTTPError, OSError) as error:
-        cause = error.__cause__ or error
-        return ContainerList(warnings=[f"cannot use the container engine at {engine.socket}: {cause}"[:500]])
-    return ContainerList(
-        containers=[c for c in found if all(c.labels.get(key) == value for key, value in labels)],
-    )
+        found = await containers(find())
+    except NoEngine as error:
+        return ContainerList(warnings=[str(error)])
+    return ContainerList(containers=[c for c in found if all(c.labels.get(key) == value for key, value in labels)])
 
 
 def exec_argv(container: str, user: str, command: str) -> tuple[list[str], dict[str, str]]:
@@ -104,16 +106,19 @@ def exec_argv(container: str, user: str, command: str) -> tuple[list[str], dict[
 
     `command` empty: a login shell. Raises EngineError when no such command line is installed.
     """
-    engine = find()
-    wanted = ("docker", "podman") if isinstance(engine, str) or engine.cli == "docker" else ("podman", "docker")
-    cli = next((path for name in wanted if (path := shutil.which(name))), None)
+    try:
+        engine = find()
+        where, names = {"DOCKER_HOST": _UNIX + engine.socket}, sorted(_CLIS, key=lambda name: name != engine.cli)
+    except NoEngine:
+        where, names = {}, list(_CLIS)  # the command line may know better, and says so itself if it does not
+    cli = next((path for name in names if (path := shutil.which(name))), None)
     if cli is None:
         raise EngineError("cannot open a terminal in a container: neither docker nor podman is installed")
     argv = [cli, "exec", "--interactive", "--tty", "--env", "TERM=xterm-256color"]
     if user:
         argv += ["--user", user]
     argv += [container, "/bin/sh", "-c", command or _SHELL]
-    return argv, {} if isinstance(engine, str) else {"DOCKER_HOST": _UNIX + engine.socket}
+    return argv, where
 
 
 class _Port(WireModel):

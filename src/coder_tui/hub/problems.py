@@ -41,3 +41,9 @@ def missing(**values: str) -> dict[str, str]:
 def invalid_query(**fields: str) -> Refused:
     """Query parameters that break a rule (400)."""
     return Refused(400, "Query parameters have invalid values.", fields=fields)
+
+
+def name_taken(name: str) -> Refused:
+    """Another workspace has it (409)."""
+    rule = "This value is already in use and should be unique."
+    return Refused(409, f'Workspace "{name}" already exists.', fields={"name": rule})

@@ -47,13 +47,14 @@ Report = Callable[[int], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run: a command line for the user's shell (empty: a login shell), where, what to add to the environment,
-    and in how many cells."""
+    and in how many cells. `argv`, if given, is run in place of a shell."""
 
     command: str
     directory: str
     env: Mapping[str, str]
     columns: int = 80
     rows: int = 24
+    argv: tuple[str, ...] = ()
 
 
 class Session:
@@ -303,7 +304,7 @@ class Sessions:
 
     async def _start(self, key: tuple[str, str], program: Program, report: Report | None = None) -> Session:
         process, master = await spawn(
-            shell_argv(program.command),
+            program.argv or shell_argv(program.command),
             directory=program.directory,
             env=child_environment(program.env),
             columns=program.columns,

@@ -24,7 +24,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from coder_tui.errors import StorageError
 from coder_tui.hub.identity import agent_token
-from coder_tui.hub.problems import Refused, invalid_query
+from coder_tui.hub.limits import address
+from coder_tui.hub.problems import Refused, invalid, invalid_query
 from coder_tui.wire.base import WireModel, encode
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BODY_LIMIT = 4 << 20
+BYPASS = "X-Coder-Bypass-Ratelimit"
+"""Header of owners who do not want to be counted (`codersdk.BypassRatelimitHeader`)."""
+_AGENTS_OWN = "/api/v2/workspaceagents/me/"
 UPGRADE = "coder_tui.upgrade"
 """Scope key of an upgrade request: the original (scope, receive, send)."""
 
@@ -80,8 +84,7 @@ class Endpoint:
         """ASGI."""
         request = Request(scope, receive, send)
         try:
-            if self._user:
-                request.state.key = await self._hub.keys.authenticate(request)
+            await self._admit(request)
             response = await self._handler(self._hub, request)
         except Refused as refused:
             response = problem(refused)
@@ -94,6 +97,23 @@ class Endpoint:
             log.exception("%s %s failed", request.method, request.url.path)
             response = problem(Refused(500, "An internal server error occurred."))
         await response(scope, receive, send)
+
+    async def _admit(self, request: Request) -> None:
+        """Who calls, and not too often. Agents are not counted: a report must not be lost for being one of many."""
+        path: str = request.scope["path"]
+        limit = self._hub.limit
+        if not self._user:
+            if not path.startswith(_AGENTS_OWN):
+                limit.check(request, (address(request), path))
+            return
+        try:
+            request.state.key = await self._hub.keys.authenticate(request)
+        except Refused:
+            limit.check(request, (address(request), path))
+            raise
+        # Coder lets owners pass who ask for it, and the hub's user is one
+        if request.headers.get(BYPASS, "").lower() != "true":
+            limit.check(request, (None, path))
 
 
 def route(hub: Hub, method: str, path: str, handler: Handler, *, user: bool = True) -> Route:
@@ -113,6 +133,14 @@ def path_uuid(request: Request, name: str) -> str:
         return str(uuid.UUID(text))
     except ValueError:
         raise Refused(400, f"Invalid UUID {json.dumps(text)}") from None
+
+
+def body_uuid(text: str, field: str) -> str:
+    """A UUID of the body in canonical form. Raises Refused (400) naming the field."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise invalid(**{field: "must be a valid UUID"}) from None
 
 
 def query_text(request: Request, name: str) -> str:

@@ -13,23 +13,27 @@ from starlette.websockets import WebSocket
 from coder_tui.errors import ProtocolError
 from coder_tui.hub.attachment import Attachment
 from coder_tui.hub.core import Hub
+from coder_tui.hub.engine import NAME, USER, EngineError, exec_argv
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.routes.agents import check_connected, the_agent
 from coder_tui.hub.sessions import Program, Session
+from coder_tui.hub.signed import PARAMETER
 from coder_tui.hub.web import Socket, cancelled, path_uuid, query_int, query_uuid, receive_data, route
 from coder_tui.wire.pty import MAX_CELLS, PtyRequestDecoder
 
 
 def routes(hub: Hub) -> list[Route]:
     """The family's routes."""
-    return [route(hub, "GET", "/workspaceagents/{agent}/pty", pty)]
+    return [route(hub, "GET", "/workspaceagents/{agent}/pty", pty, user=False)]
 
 
 async def pty(hub: Hub, request: Request) -> Response:
     """Attach to the session named by `reconnect`, starting it if there is none."""
+    query = request.query_params
+    if not hub.tickets.accept(query.get(PARAMETER, ""), request.path_params["agent"]):
+        request.state.key = await hub.keys.authenticate(request)
     agent_id = path_uuid(request, "agent")
     row = await the_agent(hub, agent_id)
-    query = request.query_params
     try:
         token = query_uuid(request, "reconnect")
         columns = query_int(request, "width", 80, most=MAX_CELLS) or 80
@@ -40,8 +44,6 @@ async def pty(hub: Hub, request: Request) -> Response:
     if token is None:
         rule = 'Query param "reconnect" is required and cannot be empty'
         raise Refused(400, "Invalid query parameters.", fields={"reconnect": rule})
-    if query.get("container"):
-        raise Refused(400, "Containers are not supported by this deployment.")
     check_connected(row)
     agent, command = hub.agents.get(agent_id), query.get("command", "")
     if agent is None or "\0" in command:
@@ -49,7 +51,29 @@ async def pty(hub: Hub, request: Request) -> Response:
 
     program = agent.program(command, url=hub.url, owner=hub.site.user.username)
     sized = replace(program, columns=columns, rows=rows)
+    if container := query.get("container", ""):
+        try:
+            sized = _in_container(sized, container, query.get("container_user", ""))
+        except EngineError as error:
+            text = str(error)
+            return Socket(lambda socket: _say(socket, text))
     return Socket(lambda socket: _session(hub, agent_id, token, sized, socket))
+
+
+def _in_container(program: Program, container: str, user: str) -> Program:
+    """The program inside a container. Raises EngineError, and Refused (400) for names that no engine gives."""
+    for field, text, form in (("container", container, NAME), ("container_user", user, USER)):
+        if text and not form.fullmatch(text):
+            rule = f'Query param "{field}" is no name: "{text[:80]}"'
+            raise Refused(400, "Invalid query parameters.", fields={field: rule})
+    argv, env = exec_argv(container, user, program.command)
+    return replace(program, argv=tuple(argv), env={**program.env, **env})
+
+
+async def _say(socket: WebSocket, text: str) -> None:
+    """In place of a terminal that cannot be had whatever is tried: its only output."""
+    await socket.send_bytes(f"{text}\r\n".encode())
+    await socket.close(1000)
 
 
 async def _session(hub: Hub, agent_id: str, token: str, program: Program, socket: WebSocket) -> None:

@@ -12,10 +12,10 @@ from starlette.routing import Route
 from coder_tui.hub.core import Hub
 from coder_tui.hub.inbox import add_app_event, app_event
 from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
-from coder_tui.hub.problems import Refused, invalid
+from coder_tui.hub.problems import Refused
 from coder_tui.hub.sanitize import ui_text
 from coder_tui.hub.views import log_source
-from coder_tui.hub.web import answer, caller, read_json, route
+from coder_tui.hub.web import answer, body_uuid, caller, read_json, route
 from coder_tui.wire.logs import PatchLogs, PostLogSource
 from coder_tui.wire.statuses import MESSAGE_LIMIT, AppState, PatchAppStatus
 
@@ -87,7 +87,7 @@ async def create_log_source(hub: Hub, request: Request) -> Response:
     """POST /workspaceagents/me/log-source: 201; repeating an id echoes the request."""
     agent = caller(hub, request)
     body = await read_json(request, PostLogSource)
-    source_id, now = _source_id(body.id, "id"), hub.clock()
+    source_id, now = body_uuid(body.id, "id"), hub.clock()
 
     def work(db: sqlite3.Connection) -> sqlite3.Row:
         add_source(db, now, agent.id, source_id, body.display_name, icon=body.icon)
@@ -105,7 +105,7 @@ async def push_logs(hub: Hub, request: Request) -> Response:
     """PATCH /workspaceagents/me/logs: the whole batch or, over the quota, nothing of it (413)."""
     agent = caller(hub, request)
     body = await read_json(request, PatchLogs)
-    lines, source_id, now = checked_lines(body), _source_id(body.log_source_id, "log_source_id"), hub.clock()
+    lines, source_id, now = checked_lines(body), body_uuid(body.log_source_id, "log_source_id"), hub.clock()
     outcome = await hub.storage.write(lambda db: push(db, agent.id, source_id, lines, now))
     if outcome in {Pushed.OVERFLOWED, Pushed.REFUSED}:
         if outcome is Pushed.OVERFLOWED:
@@ -114,10 +114,3 @@ async def push_logs(hub: Hub, request: Request) -> Response:
     hub.changed(agent.workspace_id, quietly=outcome is not Pushed.FIRST)
     hub.logged(agent.id)
     return answer(None)
-
-
-def _source_id(text: str, field: str) -> str:
-    try:
-        return str(uuid.UUID(text))
-    except ValueError:
-        raise invalid(**{field: "must be a valid UUID"}) from None

@@ -145,12 +145,17 @@ async def create_workspace(hub: Hub, request: Request) -> Response:
         raise Refused(
             400, f"Template {body.template_id[:80]!r} doesn't exist.", fields={"template_id": "template not found"}
         )
-    if body.ttl_ms and not _MINUTE_MS <= body.ttl_ms < _MAX_TTL_MS:
-        why = "must be at least one minute" if body.ttl_ms < _MINUTE_MS else "must be less than 30 days"
-        raise Refused(400, "Invalid Workspace Time to Shutdown.", fields={"ttl_ms": f"time until shutdown {why}"})
+    check_ttl(body.ttl_ms or None, "Invalid Workspace Time to Shutdown.")
     parameters = Parameters().with_values(body.rich_parameter_values)
     workspace_id = await hub.builds.create_workspace(body.name, parameters, body.ttl_ms or None)
     return raw_answer((await the_workspace(hub, workspace_id)).json + b"\n", 201)
+
+
+def check_ttl(ttl_ms: int | None, message: str) -> None:
+    """Coder's rule for the time until shutdown; None is never. Raises Refused (400) with that message."""
+    if ttl_ms is not None and not _MINUTE_MS <= ttl_ms < _MAX_TTL_MS:
+        why = "must be at least one minute" if ttl_ms < _MINUTE_MS else "must be less than 30 days"
+        raise Refused(400, message, fields={"ttl_ms": f"time until shutdown {why}"})
 
 
 async def usage(hub: Hub, request: Request) -> Response:
