@@ -227,9 +227,11 @@ def test_gitssh_passes_the_exit_code_and_helps_when_the_host_refuses(
 def test_git_s_question_which_ssh_we_are_needs_no_key(inside: tuple[dict[str, str], str], tmp_path: Path) -> None:
     environ, _ = inside
     environ = {**environ, "CODER_AGENT_TOKEN": ""}
-    subprocess.run([*GITSSH, "-G", "host"], env=environ, timeout=30, check=True)
-    assert (tmp_path / "argv").read_text() == "-G\nhost\n"
-    done = subprocess.run([*GITSSH, "host"], env=environ, capture_output=True, timeout=30, check=False)
+    subprocess.run([*GITSSH, "-p", "22", "-4G", "host"], env=environ, timeout=30, check=True)
+    assert (tmp_path / "argv").read_text() == "-p\n22\n-4G\nhost\n"
+    done = subprocess.run(
+        [*GITSSH, "-l", "-G", "host", "-G"], env=environ, capture_output=True, timeout=30, check=False
+    )
     assert (done.returncode, b"agent token" in done.stderr) == (4, True)
 
 

@@ -18,6 +18,7 @@ from coder_tui.hub.keys import DAY, WEEK
 from coder_tui.hub.limits import Limit
 from coder_tui.hub.passwords import PASSWORD_FILE, check_password, store_password
 from tests.hub.support import Json, Peer, a_hub
+from tests.hub.test_http import BODIES
 
 PASSWORD = "correct horse battery"
 
@@ -258,3 +259,21 @@ async def test_keys_open_sockets_too(hub: Peer) -> None:
     key = await new_token(hub)
     async with hub.socket(f"/workspaces/{workspace['id']}/watch-ws", token=key) as socket:
         assert '"type":"ping"' in str(await socket.recv())
+
+
+async def test_no_body_breaks_the_doors(hub: Peer) -> None:
+    doors = [
+        ("/users/first", ""),
+        ("/users/login", ""),
+        ("/users/logout", ""),
+        ("/users/me/keys/tokens", hub.token),
+        *((f"/workspaceagents/{cloud}-instance-identity", "") for cloud in ("aws", "azure", "google")),
+    ]
+    async with nobody(hub) as client:
+        for path, key in doors:
+            for body in BODIES:
+                headers = {"Coder-Session-Token": key} if key else {}
+                response = await client.post(path, content=body, headers=headers)
+                assert response.status_code < 500, (path, body[:60], response.text)
+                if response.status_code >= 400:
+                    assert response.json()["message"]

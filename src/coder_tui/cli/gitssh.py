@@ -21,6 +21,7 @@ from coder_tui.text import one_line
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _SSH_FAILED = 255
+_WITH_VALUE = frozenset("BbcDEeFIiJLlmOoPpQRSWw")  # options of ssh(1) that take a value
 
 Child = subprocess.Popen[bytes]
 
@@ -33,7 +34,7 @@ def run(arguments: Namespace) -> int:
     ssh, words = shutil.which("ssh"), list(arguments.command)
     if ssh is None:
         raise NotFoundError("cannot run ssh", why="it is not on PATH", fix="install the OpenSSH client")
-    if words[:1] == ["-G"]:  # Git asks only whether we are an ssh: no key is needed
+    if _only_asks(words):  # no key is needed
         return _run([ssh, *words])
     public, private = as_agent(lambda reporter: reporter.git_ssh_key())
     with _passing_signals() as started, _key_file(private) as path:
@@ -45,6 +46,22 @@ def run(arguments: Namespace) -> int:
             file=sys.stderr,
         )
     return code
+
+
+def _only_asks(words: Sequence[str]) -> bool:
+    """Whether -G is among the options (ssh(1)): so Git finds out whether we are an ssh."""
+    left = iter(words)
+    for word in left:
+        if not word.startswith("-") or word == "--":
+            return False
+        for place, letter in enumerate(word[1:], 1):
+            if letter == "G":
+                return True
+            if letter in _WITH_VALUE:
+                if place == len(word) - 1:
+                    next(left, None)
+                break
+    return False
 
 
 def _run(argv: Sequence[str], started: Callable[[Child], None] = lambda child: None) -> int:
