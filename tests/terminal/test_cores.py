@@ -325,6 +325,14 @@ def test_resize_keeps_text(make: Make) -> None:
     assert screen_text(core) == "hello world"
 
 
+def test_a_program_cannot_change_the_width(make: Make) -> None:
+    core = make(20, 4, 10)
+    core.feed(b"\x1b[?40h\x1b[?3hwide\x1b[?3l\x1b[Hnarrow")
+    assert core.columns == 20
+    assert screen_text(core).splitlines()[0] == "narrow"
+    assert all(sum(run.width for run in core.row(y)) == 20 for y in range(4))
+
+
 @pytest.mark.parametrize("columns", [0, 1, 2, 3, 500])
 @pytest.mark.parametrize("rows", [0, 1, 2, 200])
 def test_any_size(make: Make, columns: int, rows: int) -> None:

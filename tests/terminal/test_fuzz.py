@@ -98,6 +98,7 @@ def test_the_numbers_we_use_are_the_librarys() -> None:
         ("GhosttyTerminalOption", "KITTY_IMAGE_STORAGE_LIMIT"): libvt.OPT_IMAGE_STORAGE_LIMIT,
         ("GhosttyTerminalOption", "SCROLLBACK_MAX_BYTES"): libvt.OPT_SCROLLBACK_MAX_BYTES,
         ("GhosttyTerminalOption", "SCROLLBACK_MAX_LINES"): libvt.OPT_SCROLLBACK_MAX_LINES,
+        ("GhosttyTerminalData", "COLS"): libvt.TERMINAL_COLS,
         ("GhosttyTerminalData", "ACTIVE_SCREEN"): libvt.TERMINAL_ACTIVE_SCREEN,
         ("GhosttyTerminalData", "SCROLLBAR"): libvt.TERMINAL_SCROLLBAR,
         ("GhosttyTerminalData", "TITLE"): libvt.TERMINAL_TITLE,

@@ -64,6 +64,7 @@ class GhosttyCore:
         self._cluster_storage = storage  # owns the memory the two lines above point to
         self._view = self._ffi.new("GhosttyCellsView *")
         self._dirty_y = self._ffi.new("uint16_t *")
+        self._width = self._ffi.new("uint16_t *")
         self._open()
 
     def _open(self) -> None:
@@ -122,6 +123,10 @@ class GhosttyCore:
             self._overlooked = True
         self._seen = False
         self._lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_COLS, self._width)
+        if self._width[0] != self.columns:
+            # DECCOLM, once allowed (mode 40): the width is the pane's to choose, not the program's.
+            self._lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, *_CELL_PIXELS)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size, reflowing the primary screen."""
