@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from _bench import emit
-
 from coder_tui.terminal.core import TerminalCore, create_core, safe
 
 CHILD_MEGABYTES = 5.0
@@ -119,9 +118,12 @@ def look(core: TerminalCore) -> None:
         assert sum(run.width for run in row) == core.columns, (y, row)
         assert all(run.width > 0 and safe(run.text) == run.text for run in row), (y, row)
     cursor = core.cursor
-    assert 0 <= cursor.x < core.columns and 0 <= cursor.y < core.rows, cursor
-    assert safe(core.title) == core.title and safe(core.cwd) == core.cwd
-    assert core.modes.alternate_screen in (True, False) and core.scrollback.length >= 0
+    assert 0 <= cursor.x < core.columns, cursor
+    assert 0 <= cursor.y < core.rows, cursor
+    for told in (core.title, core.cwd):
+        assert safe(told) == told
+    assert core.scrollback.length >= core.scrollback.offset
+    assert core.modes
 
 
 def child(seed: int, megabytes: float) -> None:
