@@ -33,6 +33,7 @@ from coder_tui.errors import ApiError, CredentialsError
 from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
 from coder_tui.wire.auth import LoginWithPassword, SessionToken
 from coder_tui.wire.base import WireModel, broken, encode
+from coder_tui.wire.chats import Chat
 from coder_tui.wire.identity import BuildInfo, User
 from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog
 from coder_tui.wire.workspaces import (
@@ -202,6 +203,10 @@ class RestClient(RestMore):
         path = f"workspaces/{workspace_id}/external-agent/{agent_name}/credentials"
         return await self._read(ExternalAgentCredentials, "GET", path)
 
+    async def chats(self, prefix: str, limit: int) -> list[Chat]:
+        """`GET /api/{prefix}/chats`: the user's chats, newest first, at most `limit`. 404 where there are none."""
+        return await self._list(Chat, f"{self.credentials.url}/api/{prefix}/chats", {"limit": limit})
+
     async def usage(self, workspace_id: str, agent_id: str = "", app_name: str = "") -> None:
         """`POST /workspaces/{id}/usage`: somebody is using it, so the auto-stop deadline moves on."""
         body = WorkspaceUsage(agent_id=agent_id, app_name=app_name)
@@ -291,7 +296,7 @@ class RestClient(RestMore):
         raise refusal(self.credentials, what, response.status_code, response.content, dict(response.headers))
 
     def _cannot(self, method: str, path: str) -> str:
-        return f"{self.credentials.name} refused {method} {path.rsplit('/api/v2/', maxsplit=1)[-1]}"
+        return f"{self.credentials.name} refused {method} {path.rsplit('/api/', maxsplit=1)[-1].removeprefix('v2/')}"
 
 
 def read_list(model: type[M], content: bytes | str) -> list[M]:

@@ -16,12 +16,14 @@ from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.events import LogEvent
-from coder_tui.errors import CoderTuiError, CredentialsError, UnreachableError
+from coder_tui.client.events import LogEvent, LogMark, LogNote
+from coder_tui.errors import CoderTuiError, CredentialsError, UnreachableError, UsageError
 from coder_tui.feeds.builds import run_builds
+from coder_tui.feeds.chats import ChatFeed
 from coder_tui.feeds.source import PtyTarget
+from coder_tui.feeds.usage import Usage
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
-from coder_tui.fleet.snapshot import Deployment, Link, LinkState, Workspace
+from coder_tui.fleet.snapshot import CHATS, Deployment, Link, LinkState, Workspace
 from coder_tui.text import one_line
 
 if TYPE_CHECKING:
@@ -76,6 +78,9 @@ class DeploymentFeed:
         self._streams: Streams | None = None
         self._looks: Looks | None = None
         self._up = asyncio.Event()  # rest, streams and looks are there
+        self._chats = ChatFeed(credentials.name, credentials.url, clock, self._tell_chats)
+        self.usage = Usage(clock)
+        """What was reported of typing in terminals."""
         self._group: asyncio.TaskGroup | None = None
         self._watches: dict[str, _Watch] = {}
         self._asked_for: tuple[str, ...] = ()
@@ -105,8 +110,10 @@ class DeploymentFeed:
         try:
             async with rest, asyncio.TaskGroup() as group:
                 self._group = group
+                self.usage.start(rest, group)
                 await self._keep_list(rest)
         finally:
+            self.usage.stop()
             self._up.clear()
             self._group = self._rest = self._streams = self._looks = None
             self._watches.clear()
@@ -116,6 +123,8 @@ class DeploymentFeed:
         self._now.set()
         self._wake.set()
         self._backoff.nudge()
+        if self._listed and self._rest and self._group:
+            self._chats.start(self._rest, self._group, asked=True)
         for workspace_id, watch in list(self._watches.items()):
             watch.backoff.nudge()
             if watch.ended_at is not None:
@@ -133,6 +142,9 @@ class DeploymentFeed:
         """See `Streams.follow_logs`. Raises UnreachableError while `run()` is not running."""
         if self._streams is None:
             raise self._not_running()
+        if agent_id == CHATS:
+            yield LogNote(LogMark.FAILED, "a chat has no log of its own")
+            return
         async with aclosing(self._streams.follow_logs(agent_id)) as events:
             async for event in events:
                 yield event
@@ -155,6 +167,8 @@ class DeploymentFeed:
             command=target.command,
             container=target.container,
             tls=self._rest.tls if self._rest else None,
+            budget=self._rest.budget if self._rest else None,
+            on_typed=lambda: self.usage.typed(target.workspace_id, target.agent_id),
             clock=self._clock,
         )
 
@@ -162,6 +176,8 @@ class DeploymentFeed:
         """Start, stop or restart. A restart waits for the stop to finish, then starts. Raises CoderTuiError."""
         if self._rest is None:
             raise self._not_running()
+        if workspace_id == CHATS:
+            raise UsageError("a chat has no workspace of its own", fix="open it in the browser")
         rest = self._rest
         async for _ in run_builds(rest, workspace_id, transition, self._clock):
             await self._learn_now(rest, workspace_id)
@@ -218,7 +234,10 @@ class DeploymentFeed:
             self.deployment = replace(
                 self.deployment, user=one_line(me.username), version=one_line(info.version) or "unknown"
             )
+        if self._group:
+            self._chats.start(rest, self._group)
         listed = await rest.workspaces(_QUERY)
+        await self._chats.settled()
         at = self._clock.now()
         if len(listed) > _BULK:
             rows = await asyncio.to_thread(self._rows, listed, at)
@@ -237,7 +256,12 @@ class DeploymentFeed:
             for watch in self._watches.values():
                 watch.backoff.nudge()
         self._choose_watches()
-        self._judge_link(at, FleetListed(self.deployment.name, tuple(rows), at))
+        more = [self._chats.row] if self._chats.row else []
+        self._judge_link(at, FleetListed(self.deployment.name, (*rows, *more), at))
+
+    def _tell_chats(self) -> None:
+        row = self._chats.row
+        self._emit([WorkspaceChanged(row, self._clock.now()) if row else WorkspaceGone(self.deployment.name, CHATS)])
 
     def _rows(self, workspaces: Sequence[wire.Workspace], at: datetime) -> list[Workspace]:
         from coder_tui.fleet.convert import workspace_row

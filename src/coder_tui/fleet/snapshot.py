@@ -15,6 +15,9 @@ from typing import NamedTuple
 
 from coder_tui.fleet.buckets import Buckets
 
+CHATS = "chats"
+"""The id of the workspace that stands for a deployment's chats: no build, no terminal, no log of its own."""
+
 
 class LinkState(StrEnum):
     """How we stand with a deployment."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from coder_tui.fleet.attention import GONE
-from coder_tui.fleet.snapshot import Row
+from coder_tui.fleet.snapshot import CHATS, Row
 from coder_tui.tui.actions import Action
 
 # What we ever hand to the system's opener, and only when a person asks (design: keys, `o`).
@@ -57,6 +57,8 @@ def reason(action: Action, now: Situation) -> str:
         case "terminal" | "shell" | "logs":
             if row is None:
                 return "No agent is selected"
+            if row.workspace.id == CHATS:
+                return "A chat has no terminal and no log: o opens it in the browser"
             if row.agent is None:
                 return f"The workspace is {row.workspace.build_status or 'not running'}: w starts it"
             if action.name != "logs" and row.agent.status in GONE:
@@ -71,6 +73,8 @@ def reason(action: Action, now: Situation) -> str:
             if row is None:
                 return "No agent is selected"
             return link_problem(row.status.uri if row.status else "")
+        case "workspace" if row is not None and row.workspace.id == CHATS:
+            return "A chat has no workspace of its own"
         case "explain" | "copy" | "workspace":
             return "" if row is not None else "No agent is selected"
     return ""
