@@ -3,7 +3,7 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from coder_tui.text import clean, one_line
@@ -44,6 +44,7 @@ def test_nothing_that_controls_a_terminal_survives(raw: str) -> None:
         assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+@example("0\r\x7f 0")
 @given(st.one_of(st.text(), HOSTILE))
 def test_cleaning_twice_changes_nothing(raw: str) -> None:
     assert clean(clean(raw)) == clean(raw)

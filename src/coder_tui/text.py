@@ -42,4 +42,4 @@ def clean(text: str, *, tab: str = "    ") -> str:
 
 def one_line(text: str) -> str:
     """Like `clean`, with runs of white space collapsed and the ends trimmed: for names and messages."""
-    return clean(_SPACE.sub(" ", strip_sequences(text))).strip()
+    return _SPACE.sub(" ", clean(_SPACE.sub(" ", strip_sequences(text)))).strip()

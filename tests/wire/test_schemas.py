@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -227,13 +228,12 @@ def test_times_of_every_precision(text: str, written: str) -> None:
 
 @given(st.datetimes(timezones=st.timezones(), allow_imaginary=False))
 def test_any_time_survives_a_round_trip(value: Any) -> None:
-    status = statuses.WorkspaceAppStatus(created_at=value)
     try:
         written = format_time(value)
     except OverflowError:  # a local time before year 1 in UTC
         return
     again = statuses.WorkspaceAppStatus.read(json.dumps({"created_at": written}))
-    assert again.created_at == status.created_at
+    assert again.created_at == value.astimezone(UTC)  # times in a repeated hour compare with no other zone
 
 
 @pytest.mark.parametrize(
