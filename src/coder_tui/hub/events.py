@@ -64,6 +64,13 @@ class Subscription:
             return False
         return True
 
+    async def rest(self, seconds: float) -> None:
+        """Let changes pass for so many seconds; the end cuts it short. Look for yourself afterwards."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while not (self.ended or self.closing) and (left := until - loop.time()) > 0:
+            await self.changed_within(left)
+
     def wake(self) -> None:
         """Something changed."""
         self._wake.set()

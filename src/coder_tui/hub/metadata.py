@@ -25,7 +25,8 @@ from coder_tui.wire.agents import (
 from coder_tui.wire.base import ZERO_TIME
 
 INTERVAL = 2
-"""Seconds between two samples."""
+"""Seconds between two samples, as described to clients."""
+SAMPLE_SECONDS = float(INTERVAL)
 TIMEOUT = 3
 """Seconds a sample may take before it is stale."""
 
@@ -173,4 +174,4 @@ class Gauges:
             gauge.ready.set()
             if changed:
                 self._topics.publish(agent_metadata_topic(agent_id))
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(SAMPLE_SECONDS)

@@ -69,5 +69,4 @@ async def _payloads(hub: Hub, agent: WorkspaceAgent) -> AsyncIterator[bytes]:
             sent = loop.time()
             yield encode(gauge.sample.items(datetime.now(UTC)))[:-1]
             await changes.changed_within(AT_LEAST)
-            if not changes.closing:
-                await asyncio.sleep(max(0.0, sent + AT_MOST - loop.time()))
+            await changes.rest(sent + AT_MOST - loop.time())
