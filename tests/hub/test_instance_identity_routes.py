@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -68,6 +69,31 @@ async def test_a_google_machine_gets_its_agent_s_token(hub: Peer) -> None:
     refused = await exchange(hub, late, "google")
     assert (refused.status_code, refused.json()["message"]) == (401, "Invalid GCP identity.")
     assert "expired" in refused.json()["detail"]
+
+
+async def test_an_azure_machine_gets_its_agent_s_token(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    life: dict[str, Any] = {"start": now - timedelta(days=1), "end": now + timedelta(days=1)}
+    root = kit.certify("Root", kit.ec_key("root"), authority=True, **life)
+    issuing = kit.certify("Issuing", kit.ec_key("issuing"), root, authority=True, **life)
+    leaf = kit.certify("metadata.azure.com", kit.rsa_key("azure"), issuing, dns=("metadata.azure.com",), **life)
+    (tmp_path / "root.pem").write_bytes(root.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / "issuing.pem").write_bytes(issuing.certificate.public_bytes(Encoding.PEM))
+    (tmp_path / CONFIG_FILE).write_text(
+        '[identity]\nazure_roots = ["root.pem"]\nazure_intermediates = ["issuing.pem"]\n'
+        "azure_fetch_issuers = false\nsingle_use = true\n"
+    )
+    vm = "990878d4-068a-4ac4-9ee9-1231d2218ef2"
+    times = {"createdOn": now - timedelta(minutes=1), "expiresOn": now + timedelta(hours=6)}
+    stamps = {name: f"{when:%m/%d/%y %H:%M:%S} -0000" for name, when in times.items()}
+    document = json.dumps({"nonce": "1", "vmId": vm, "subscriptionId": "1", "timeStamp": stamps}).encode()
+    body = {"encoding": "pkcs7", "signature": kit.b64(kit.message(document, leaf))}
+    async with a_hub(tmp_path) as hub:
+        workspace = await hub.workspace(instance_id=vm.upper())
+        answer = await exchange(hub, body, "azure")
+        assert (answer.status_code, answer.json()) == (200, {"session_token": await agent_token(hub, workspace)})
+        again = await exchange(hub, body, "azure")
+        assert (again.status_code, "used before" in again.json()["detail"]) == (401, True)
 
 
 async def test_an_azure_proof_nobody_vouches_for(hub: Peer, signer: kit.Holder) -> None:

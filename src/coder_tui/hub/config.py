@@ -23,7 +23,6 @@ url = "https://github.com/login"   # where a person signs in; without a command 
 from __future__ import annotations
 
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -128,13 +127,17 @@ def load_hub_config(data_dir: Path) -> HubConfig:
     """The owner's settings; none when there is no file. Raises ConfigError naming the file and the key."""
     path = data_dir / CONFIG_FILE
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return HubConfig()
     except OSError as error:
         raise ConfigError(f"cannot read {path}", why=error.strerror or str(error)) from None
     except UnicodeDecodeError:
         raise ConfigError(f"cannot read {path}", why="it is not UTF-8 text") from None
+    import tomllib  # most hubs have no such file
+
+    try:
+        data: dict[str, Any] = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML", why=str(error), fix="correct that line") from None
     try:
