@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from coder_tui.terminal.core import (
+    MAX_COPY_BYTES,
+    UNCHANGED,
+    Colors,
     CursorShape,
     MouseEncoding,
     MouseTracking,
@@ -236,6 +239,92 @@ def test_titles_are_never_reported_back(make: Make) -> None:
     core = make(80, 24, 0)
     core.feed(b"\x1b]2;rm -rf /\x07\x1b[21t")
     assert b"rm -rf" not in core.take_replies()
+
+
+@pytest.mark.parametrize("what", ["c", "", "p"])
+def test_copies_are_handed_over_and_reads_are_not_answered(make: Make, what: str) -> None:
+    core = make(80, 24, 0)
+    core.feed(f"\x1b]52;{what};aGVsbG8g5Lit\x07".encode())
+    assert core.take_copied() == "hello 中"
+    assert core.take_copied() == ""
+    core.feed(f"\x1b]52;{what};?\x07\x1b]52;{what};!!!\x1b\\".encode())
+    assert core.take_copied() == ""
+    assert core.take_replies() == b""
+    core.feed(b"\x1b]52;c;" + b"QUFB" * (MAX_COPY_BYTES // 3 + 2) + b"\x07")
+    assert core.take_copied() == "", "too long to judge"
+    core.feed(b"\x1b]52;c;aGVsbG8=\x07")
+    core.reset()
+    assert core.take_copied() == ""
+
+
+def test_kitty_keyboard_flags(make: Make) -> None:
+    core = make(80, 24, 0)
+    assert core.modes.kitty == 0
+    core.feed(b"\x1b[>1u\x1b[>13u\x1b[?u")
+    assert core.modes.kitty == 13
+    assert core.take_replies() == b"\x1b[?13u"
+    core.feed(b"\x1b[=2;2u")
+    assert core.modes.kitty == 15
+    core.feed(b"\x1b[=4;3u")
+    assert core.modes.kitty == 11
+    core.feed(b"\x1b[<u")
+    assert core.modes.kitty == 1
+    core.feed(b"\x1b[?1049h")
+    assert core.modes.kitty == 0, "each screen has its own"
+    core.feed(b"\x1b[?1049l")
+    assert core.modes.kitty == 1
+    core.feed(b"\x1b[<9u")
+    assert core.modes.kitty == 0
+
+
+def test_reverse_screen(make: Make) -> None:
+    core = make(80, 24, 0)
+    core.feed(b"\x1b[?5h")
+    assert core.modes.reverse_screen
+    core.feed(b"\x1b[?5l")
+    assert not core.modes.reverse_screen
+
+
+def test_colours_the_program_changed(make: Make) -> None:
+    core = make(80, 24, 0)
+    core.set_colors((200, 200, 200), (10, 10, 10))
+    core.take_dirty()
+    assert core.colors is UNCHANGED
+    core.feed(b"\x1b]4;1;rgb:01/02/03\x07\x1b]11;#102030\x07\x1b]12;#ff0000\x07")
+    core.take_dirty()
+    assert core.colors == Colors(None, (0x10, 0x20, 0x30), (255, 0, 0), {1: (1, 2, 3)})
+    seen = core.colors
+    core.feed(b"x")
+    core.take_dirty()
+    assert core.colors is seen
+    core.feed(b"\x1b]104\x07\x1b]111\x07\x1b]112\x07")
+    core.take_dirty()
+    assert core.colors is UNCHANGED
+
+
+def test_find_and_text(make: Make) -> None:
+    core = make(12, 4, 100)
+    core.feed("Needle one\r\n\r\n日本 neeDLE\r\n".encode() + b"x\r\n" * 20 + b"last")
+    matches = core.find("needle")
+    assert matches == [((0, 0), (0, 5)), ((2, 5), (2, 10))]
+    (row, column), (last_row, last_column) = matches[1]
+    assert core.text((row, column), (last_row, last_column + 1)) == "neeDLE"
+    assert core.text((0, 0), (3, 0)) == "Needle one\n\n日本 neeDLE"
+    assert core.text((0, 7), (2, 4)) == "one\n\n日本"
+    assert core.text((3, 0), (3, 0)) == ""
+    length = core.scrollback.length
+    assert core.find("last") == [((length + 3, 0), (length + 3, 3))]
+    assert core.find("") == []
+    assert core.find("nowhere") == []
+    assert core.scrollback.offset == 0, "the view stays where it is"
+    assert core.text((0, 0), (10_000, 0)).count("x") in (0, 20), "past the end: nothing, or up to it"
+
+
+def test_a_copied_line_is_whole_though_it_was_wrapped() -> None:
+    core = GhosttyCore(10, 4, 100)
+    core.feed(b"a line that wraps\r\nnext")
+    assert core.text((0, 0), (3, 0)) == "a line that wraps\nnext"
+    assert core.find("that")[0].start == (0, 7)
 
 
 def test_modes(make: Make) -> None:

@@ -18,6 +18,7 @@ from coder_tui.terminal.keys import (
 )
 
 NORMAL = Modes()
+DISAMBIGUATE, ALTERNATES, ALL_KEYS, TEXT = 1, 4, 8, 16
 APPLICATION = Modes(application_cursor=True)
 
 
@@ -178,3 +179,64 @@ def test_mouse_legacy_encodings() -> None:
     assert encode_mouse("left", "press", 200, 0, utf8) == ("\x1b[M " + chr(233) + "!").encode()
     urxvt = Modes(mouse=MouseTracking.CLICK, mouse_encoding=MouseEncoding.URXVT)
     assert encode_mouse("left", "press", 200, 0, urxvt) == b"\x1b[32;201;1M"
+
+
+@pytest.mark.parametrize(
+    ("key", "character", "flags", "expected"),
+    [
+        # What stays typing, so that a shell left in this mode can still be used.
+        ("a", "a", DISAMBIGUATE, b"a"),
+        ("A", "A", DISAMBIGUATE, b"A"),
+        ("é", "é", DISAMBIGUATE, "é".encode()),
+        ("space", " ", DISAMBIGUATE, b" "),
+        ("question_mark", "?", DISAMBIGUATE, b"?"),
+        ("enter", "\r", DISAMBIGUATE, b"\r"),
+        ("tab", "\t", DISAMBIGUATE, b"\t"),
+        ("backspace", "\x7f", DISAMBIGUATE, b"\x7f"),
+        # What can now be told apart.
+        ("escape", "\x1b", DISAMBIGUATE, b"\x1b[27u"),
+        ("ctrl+i", None, DISAMBIGUATE, b"\x1b[105;5u"),
+        ("ctrl+c", "\x03", DISAMBIGUATE, b"\x1b[99;5u"),
+        ("ctrl+@", "\0", DISAMBIGUATE, b"\x1b[32;5u"),
+        ("ctrl+space", None, DISAMBIGUATE, b"\x1b[32;5u"),
+        ("alt+a", "a", DISAMBIGUATE, b"\x1b[97;3u"),
+        ("alt+A", "A", DISAMBIGUATE, b"\x1b[97;4u"),
+        ("ctrl+shift+a", None, DISAMBIGUATE, b"\x1b[97;6u"),
+        ("ctrl+slash", None, DISAMBIGUATE, b"\x1b[47;5u"),
+        ("super+a", None, DISAMBIGUATE, b"\x1b[97;9u"),
+        ("shift+enter", None, DISAMBIGUATE, b"\x1b[13;2u"),
+        ("shift+tab", None, DISAMBIGUATE, b"\x1b[9;2u"),
+        ("ctrl+backspace", None, DISAMBIGUATE, b"\x1b[127;5u"),
+        # Keys without text: never SS3, whatever the cursor mode.
+        ("up", None, DISAMBIGUATE, b"\x1b[A"),
+        ("ctrl+up", None, DISAMBIGUATE, b"\x1b[1;5A"),
+        ("home", None, DISAMBIGUATE, b"\x1b[H"),
+        ("f1", None, DISAMBIGUATE, b"\x1b[P"),
+        ("f3", None, DISAMBIGUATE, b"\x1b[13~"),
+        ("f5", None, DISAMBIGUATE, b"\x1b[15~"),
+        ("shift+f1", None, DISAMBIGUATE, b"\x1b[1;2P"),
+        ("f13", None, DISAMBIGUATE, b"\x1b[1;2P"),
+        ("delete", None, DISAMBIGUATE, b"\x1b[3~"),
+        # Everything as a sequence.
+        ("a", "a", ALL_KEYS, b"\x1b[97u"),
+        ("A", "A", ALL_KEYS, b"\x1b[97;2u"),
+        ("enter", "\r", ALL_KEYS, b"\x1b[13u"),
+        ("tab", "\t", ALL_KEYS, b"\x1b[9u"),
+        ("A", "A", ALL_KEYS | ALTERNATES, b"\x1b[97:65;2u"),
+        ("a", "a", ALL_KEYS | TEXT, b"\x1b[97;;97u"),
+        ("A", "A", ALL_KEYS | TEXT, b"\x1b[97;2;65u"),
+        ("ctrl+a", None, ALL_KEYS | TEXT, b"\x1b[97;5u"),
+        ("ß", "ß", ALL_KEYS | ALTERNATES, b"\x1b[223u"),
+        # Event types and text alone change no key we can name.
+        ("escape", "\x1b", 2, b"\x1b"),
+        ("f1", None, 2, b"\x1bOP"),
+        ("ctrl+c", "\x03", TEXT, b"\x03"),
+    ],
+)
+def test_kitty_keys(key: str, character: str | None, flags: int, expected: bytes) -> None:
+    assert encode_key(key, character, Modes(kitty=flags, application_cursor=True)) == expected
+
+
+@given(st.text(max_size=12), st.one_of(st.none(), st.text(max_size=2)), st.integers(0, 31))
+def test_any_key_has_an_answer_in_any_mode(key: str, character: str | None, flags: int) -> None:
+    assert isinstance(encode_key(key, character, Modes(kitty=flags)), bytes)

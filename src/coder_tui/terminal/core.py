@@ -7,9 +7,10 @@ bidi overrides and other hidden characters are already replaced.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import Enum, IntEnum
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from coder_tui.text import clean
@@ -112,6 +113,8 @@ class Modes(NamedTuple):
     focus_events: bool = False
     synchronized: bool = False  # mode 2026: a frame is being drawn, do not paint yet
     alternate_scroll: bool = False  # mode 1007: the wheel sends arrows on the alternate screen
+    reverse_screen: bool = False  # DECSCNM, mode 5
+    kitty: int = 0  # flags of the kitty keyboard protocol, as the program pushed or set them
     mouse: MouseTracking = MouseTracking.NONE
     mouse_encoding: MouseEncoding = MouseEncoding.LEGACY
 
@@ -121,6 +124,32 @@ class Scroll(NamedTuple):
 
     length: int
     offset: int
+
+
+# Row and column, zero-based, row 0 being the oldest of the scrollback. Compares in reading order.
+Point = tuple[int, int]
+
+
+class Match(NamedTuple):
+    """Where a searched text stands: its first and its last cell."""
+
+    start: Point
+    end: Point
+
+
+class Colors(NamedTuple):
+    """Colours the program changed (OSC 4, 10, 11, 12); None, or absent, where the theme's still hold."""
+
+    foreground: RGB | None = None
+    background: RGB | None = None
+    cursor: RGB | None = None
+    palette: Mapping[int, RGB] = MappingProxyType({})
+
+
+UNCHANGED = Colors()
+# Longer copies (OSC 52) are dropped: nobody can judge them from one line of preview, and memory stays bounded.
+MAX_COPY_BYTES = 1 << 20
+MAX_MATCHES = 1000  # the newest; more are no help to anybody
 
 
 class TerminalCore(Protocol):
@@ -166,6 +195,22 @@ class TerminalCore(Protocol):
     @property
     def modes(self) -> Modes:
         """The modes now."""
+
+    @property
+    def colors(self) -> Colors:
+        """What the program changed of the colours, as of the last `take_dirty`. The same object while unchanged."""
+
+    def find(self, needle: str) -> Sequence[Match]:
+        """Where `needle` stands in the shown buffer's history and screen, oldest first, at most `MAX_MATCHES`.
+
+        ASCII letters match in either case.
+        """
+
+    def text(self, start: Point, end: Point) -> str:
+        """The text from cell `start` up to (not including) cell `end`, cleaned, blanks at line ends removed."""
+
+    def take_copied(self) -> str:
+        """The newest text the program asked to copy (OSC 52) since the last call; empty if none. Uncleaned."""
 
     def take_replies(self) -> bytes:
         """What the terminal answered to the program's queries (DA, DSR, DECRQM ...) since the last call."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -11,14 +13,20 @@ from bittty.terminals import Terminal
 from bittty.terminals.scrollback import MemoryScrollback
 
 from coder_tui.terminal.core import (
+    MAX_COPY_BYTES,
+    MAX_MATCHES,
     PLAIN,
     RGB,
+    UNCHANGED,
     Color,
+    Colors,
     Cursor,
     CursorShape,
+    Match,
     Modes,
     MouseEncoding,
     MouseTracking,
+    Point,
     Run,
     Scroll,
     Style,
@@ -34,6 +42,7 @@ _TRACKING = {
     "button": MouseTracking.DRAG,
     "any": MouseTracking.MOTION,
 }
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _ENCODING = {"utf8": MouseEncoding.UTF8, "sgr": MouseEncoding.SGR, "urxvt": MouseEncoding.URXVT}
 _UNDERLINES = {
     None: Underline.SINGLE,
@@ -50,7 +59,7 @@ class BitttyCore:
     def __init__(self, columns: int, rows: int, scrollback_lines: int) -> None:
         self.columns, self.rows = clamp(columns, rows)
         self._scrollback_lines = scrollback_lines
-        self._colors: tuple[RGB, RGB] | None = None
+        self._theme: tuple[RGB, RGB] | None = None
         self._open()
 
     def _open(self) -> None:
@@ -60,17 +69,27 @@ class BitttyCore:
         self._terminal: Any = Terminal(self._board, MemoryScrollback(self._scrollback_lines * self.columns))
         self._terminal.attach()
         self._board.title.title = ""
+        self._usual_palette: list[RGB] = list(self._board.palette.colors)
         # As most terminals, and the native core, start: the wheel sends arrows, combining characters combine.
         self._board.modes.alternate_scroll_mode = True
         self._board.modes.set_mode(2027, private=True)
         # A program must not read the clipboard, nor have its own title typed at the shell.
-        self._board.registry["OSC_CLIPBOARD"] = lambda operation: None
+        self._copied = ""
+        self._board.registry["OSC_CLIPBOARD"] = lambda operation: self._copy(*operation.args)
         self._board.title.reported = lambda label: ""
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
         self._fed = True
-        if self._colors:
-            self.set_colors(*self._colors)
+        if self._theme:
+            self.set_colors(*self._theme)
+        self._colors, self._generation = UNCHANGED, self._board.palette.generation
+
+    def _copy(self, _selection: str, payload: str) -> None:
+        if len(payload) <= MAX_COPY_BYTES * 4 // 3:
+            try:
+                self._copied = base64.b64decode(payload, validate=True).decode("utf-8", "replace")
+            except (binascii.Error, ValueError):
+                return  # a query (`?`), or nothing at all
 
     def feed(self, data: bytes) -> None:
         """Interpret program output. A sequence that makes bittty raise is skipped with the rest of its chunk."""
@@ -100,6 +119,8 @@ class BitttyCore:
         """Read what changed into `row`."""
         offset = self._terminal.view_offset()
         self._read_cursor(offset)
+        if self._generation != self._board.palette.generation:
+            self._read_colors()
         damaged: Iterable[int] = self._terminal.damaged_rows()
         if offset:
             if not self._fed:
@@ -120,6 +141,64 @@ class BitttyCore:
             self._cursor = Cursor(0, 0, False, shape)
         else:
             self._cursor = Cursor(min(at[0], self.columns - 1), at[1] + offset, True, shape)
+
+    def _read_colors(self) -> None:
+        palette, usual = self._board.palette, self._board.model.palette
+        self._generation = palette.generation
+        before = self._theme or (usual.foreground, usual.background)
+        changed = {
+            index: color
+            for index, (color, default) in enumerate(zip(palette.colors, self._usual_palette, strict=True))
+            if color != default
+        }
+        colors = Colors(
+            None if palette.foreground in (before[0], usual.foreground) else palette.foreground,
+            None if palette.background in (before[1], usual.background) else palette.background,
+            None if palette.cursor == usual.cursor else palette.cursor,
+            changed,
+        )
+        self._colors = colors if any(colors) else UNCHANGED
+
+    @property
+    def colors(self) -> Colors:
+        """What the program changed of the colours."""
+        return self._colors
+
+    def _lines(self, first: int, last: int) -> Iterator[tuple[int, list[str]]]:
+        """Rows `first` to `last` (included), each as one string per column, empty after a wide character."""
+        history = self._terminal.scrollback.width(self.columns)
+        length = len(history)
+        for y in range(max(0, first), min(last, length + self.rows - 1) + 1):
+            cells = history[y] if y < length else self._terminal.port.page.line(y - length).cells
+            chars = [char or ("" if x else " ") for x, (_, char) in enumerate(cells[: self.columns])]
+            yield y, chars + [" "] * (self.columns - len(chars))
+
+    def find(self, needle: str) -> Sequence[Match]:
+        """Where `needle` stands, oldest first; not across rows."""
+        matches: list[Match] = []
+        wanted = needle.translate(_LOWER)
+        for y, chars in self._lines(0, self.scrollback.length + self.rows) if wanted else ():
+            columns = [x for x, char in enumerate(chars) for _ in char]
+            line = "".join(chars).translate(_LOWER)
+            at = line.find(wanted)
+            while at >= 0:
+                matches.append(Match((y, columns[at]), (y, columns[at + len(wanted) - 1])))
+                at = line.find(wanted, at + len(wanted))
+        return matches[-MAX_MATCHES:]
+
+    def text(self, start: Point, end: Point) -> str:
+        """The text between two cells."""
+        (top, left), (bottom, right) = start, end
+        lines = []
+        for y, chars in self._lines(top, bottom):
+            part = chars[left if y == top else 0 : right if y == bottom else self.columns]
+            lines.append(safe("".join(part)).rstrip())
+        return "\n".join(lines).rstrip("\n") if right else "\n".join(lines[:-1])
+
+    def take_copied(self) -> str:
+        """What the program asked to copy."""
+        copied, self._copied = self._copied, ""
+        return copied
 
     def row(self, y: int) -> Sequence[Run]:
         """The runs of row `y`."""
@@ -156,6 +235,8 @@ class BitttyCore:
             focus_events=modes.focus_reporting,
             synchronized=modes.synchronized_output,
             alternate_scroll=modes.alternate_scroll_mode,
+            reverse_screen=modes.reverse_screen,
+            kitty=self._board.keyboard.kitty_flags,
             mouse=_TRACKING.get(mouse.protocol.value, MouseTracking.NONE),
             mouse_encoding=_ENCODING.get(mouse.encoding.value, MouseEncoding.LEGACY),
         )
@@ -168,7 +249,7 @@ class BitttyCore:
 
     def set_colors(self, foreground: RGB, background: RGB) -> None:
         """What OSC 10 and 11 queries answer."""
-        self._colors = foreground, background
+        self._theme = foreground, background
         self._board.palette.foreground, self._board.palette.background = foreground, background
 
     @property

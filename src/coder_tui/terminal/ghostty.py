@@ -12,16 +12,20 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from coder_tui.terminal import libvt, rawcells
+from coder_tui.terminal import libvt, nativetext, rawcells
 from coder_tui.terminal.core import (
     PLAIN,
     REPLACEMENT,
     RGB,
+    UNCHANGED,
+    Colors,
     Cursor,
     CursorShape,
+    Match,
     Modes,
     MouseEncoding,
     MouseTracking,
+    Point,
     Run,
     Scroll,
     Style,
@@ -44,15 +48,19 @@ class GhosttyCore:
     """One libghostty-vt terminal and what of it is shown."""
 
     def __init__(self, columns: int, rows: int, scrollback_lines: int) -> None:
-        loaded = libvt.load()
-        self._ffi, self._lib = loaded.ffi, loaded.lib
+        self._loaded = libvt.load()
+        self._ffi, self._lib = self._loaded.ffi, self._loaded.lib
         self.columns, self.rows = clamp(columns, rows)
         self._scrollback_lines = scrollback_lines
         self._replies = bytearray()
-        self._colors: tuple[RGB, RGB] | None = None
+        self._theme: tuple[RGB, RGB] | None = None
+        self._copied = ""
+        self._palettes = self._ffi.new("GhosttyColorRgb[256]"), self._ffi.new("GhosttyColorRgb[256]")
+        self._rgb = self._ffi.new("GhosttyColorRgb *"), self._ffi.new("GhosttyColorRgb *")
         self._styles: dict[bytes, Style] = {}
         # cffi callbacks live as long as these attributes.
         self._on_write = self._ffi.callback("write_fn", self._write)
+        self._on_copy = self._ffi.callback("copy_fn", self._copy)
         self._on_size = self._ffi.callback("size_fn", self._size)
         self._style_out = self._ffi.new("GhosttyStyle *")
         self._style_out.size = self._ffi.sizeof("GhosttyStyle")
@@ -92,13 +100,15 @@ class GhosttyCore:
         self._close = weakref.finalize(self, _free, free, [handle[0] for handle in reversed(handles)])
         self._set(libvt.OPT_WRITE_PTY, self._on_write)
         self._set(libvt.OPT_SIZE, self._on_size)
+        self._set(libvt.OPT_CLIPBOARD_WRITE, self._on_copy)
         self._set(libvt.OPT_IMAGE_STORAGE_LIMIT, ffi.new("uint64_t *", 0))
         self._set(libvt.OPT_SCROLLBACK_MAX_LINES, ffi.NULL)
         self._limit_scrollback()
-        if self._colors:
-            self.set_colors(*self._colors)
+        if self._theme:
+            self.set_colors(*self._theme)
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
+        self._colors, self._colors_key = UNCHANGED, b""
         self._seen = self._overlooked = False
 
     def _set(self, option: int, value: Any) -> None:
@@ -110,6 +120,9 @@ class GhosttyCore:
 
     def _write(self, _terminal: Any, _userdata: Any, data: Any, length: int) -> None:
         self._replies += self._ffi.buffer(data, length)
+
+    def _copy(self, _terminal: Any, _userdata: Any, write: Any) -> None:
+        self._copied = nativetext.copied(self._loaded, write)
 
     def _size(self, _terminal: Any, _userdata: Any, out: Any) -> bool:
         out.rows, out.columns = self.rows, self.columns
@@ -142,6 +155,7 @@ class GhosttyCore:
         """A new terminal: RIS would leave history and a half-read sequence behind."""
         self._close()
         self._replies.clear()
+        self._copied = ""
         self._open()
 
     def take_dirty(self) -> Sequence[int]:
@@ -152,6 +166,7 @@ class GhosttyCore:
         self._seen, self._overlooked = True, False
         lib.ghostty_render_state_update(state, self._terminal)
         self._read_cursor()
+        self._read_colors()
         dirty = self._ffi.new("int *")
         lib.ghostty_render_state_get(state, libvt.STATE_DIRTY, dirty)
         if dirty[0] == libvt.DIRTY_NONE:
@@ -208,7 +223,11 @@ class GhosttyCore:
             if look & LINK or look & TAG == CLUSTER:  # rare: a call per cell
                 for index in range(start, end):
                     x = columns[index]
-                    linked = style._replace(link=self._link(x, y)) if look & LINK else style
+                    linked = (
+                        style._replace(link=nativetext.link(self._loaded, self._terminal, y, x))
+                        if look & LINK
+                        else style
+                    )
                     if look & TAG == CLUSTER:
                         runs.append(Run(self._cluster(x), linked, width, cluster=True))
                     elif runs and runs[-1][1] == linked and runs[-1].width == width * len(runs[-1].text):
@@ -245,16 +264,56 @@ class GhosttyCore:
             cluster = self._clusters[key] = safe(key.decode("utf-8", "replace").rstrip("\u200d")) or " "
         return cluster
 
-    def _link(self, x: int, y: int) -> str:
-        ffi = self._ffi
-        ref = ffi.new("GhosttyGridRef *")
-        ref.size = ffi.sizeof("GhosttyGridRef")
-        if self._lib.ghostty_terminal_grid_ref(self._terminal, (libvt.POINT_VIEWPORT, 0, x, y, 0), ref):
+    def _read_colors(self) -> None:
+        """Only where the bytes of all colours differ from last time; then in some hundred microseconds."""
+        get, terminal, (now, usual) = self._lib.ghostty_terminal_get, self._terminal, self._palettes
+        own: list[RGB | None] = []
+        for kind in (libvt.TERMINAL_FOREGROUND, libvt.TERMINAL_BACKGROUND, libvt.TERMINAL_CURSOR):
+            color, default = self._rgb
+            if get(terminal, kind, color):
+                own.append(None)
+                continue
+            absent = get(terminal, kind + libvt.TERMINAL_DEFAULTS, default)
+            value = (color.r, color.g, color.b)
+            own.append(value if absent or value != (default.r, default.g, default.b) else None)
+        get(terminal, libvt.TERMINAL_PALETTE, now)
+        key = bytes(str(own), "ascii") + self._ffi.buffer(now)[:]
+        if key == self._colors_key:
+            return
+        self._colors_key = key
+        get(terminal, libvt.TERMINAL_PALETTE + libvt.TERMINAL_DEFAULTS, usual)
+        palette = {
+            index: (color.r, color.g, color.b)
+            for index, color in enumerate(now)
+            if (color.r, color.g, color.b) != (usual[index].r, usual[index].g, usual[index].b)
+        }
+        colors = Colors(own[0], own[1], own[2], palette)
+        self._colors = colors if any(colors) else UNCHANGED
+
+    @property
+    def colors(self) -> Colors:
+        """What the program changed of the colours."""
+        return self._colors
+
+    def find(self, needle: str) -> Sequence[Match]:
+        """Where `needle` stands, oldest first."""
+        return nativetext.find(self._loaded, self._terminal, needle)
+
+    def text(self, start: Point, end: Point) -> str:
+        """The text between two cells; lines the terminal wrapped are joined."""
+        (row, column), (last_row, last_column) = start, end
+        if last_column == 0:
+            last_row, last_column = last_row - 1, self.columns
+        if start >= end or (last_row, last_column) <= start:
             return ""
-        buffer, length = ffi.new("uint8_t[]", 4096), ffi.new("size_t *")
-        if self._lib.ghostty_grid_ref_hyperlink_uri(ref, buffer, len(buffer), length):
-            return ""
-        return bytes(ffi.buffer(buffer, length[0])).decode("utf-8", "replace")
+        return nativetext.text(
+            self._loaded, self._terminal, (row, min(column, self.columns - 1)), (last_row, last_column - 1)
+        )
+
+    def take_copied(self) -> str:
+        """What the program asked to copy."""
+        copied, self._copied = self._copied, ""
+        return copied
 
     def _read_cursor(self) -> None:
         out = self._ffi.new("GhosttyRenderStateCursor *")
@@ -297,7 +356,8 @@ class GhosttyCore:
     @property
     def modes(self) -> Modes:
         """The modes now."""
-        screen = self._ffi.new("int *")
+        screen, kitty = self._ffi.new("int *"), self._ffi.new("uint64_t *")
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_KITTY_FLAGS, kitty)
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
         mode = self._mode
         return Modes(
@@ -308,6 +368,8 @@ class GhosttyCore:
             focus_events=mode(1004),
             synchronized=mode(2026),
             alternate_scroll=mode(1007),
+            reverse_screen=mode(5),
+            kitty=int(kitty[0]),
             mouse=next((kind for kind in reversed(MouseTracking) if kind and mode(kind)), MouseTracking.NONE),
             mouse_encoding=next((kind for kind in _ENCODINGS if mode(kind)), MouseEncoding.LEGACY),
         )
@@ -322,12 +384,12 @@ class GhosttyCore:
 
     def set_colors(self, foreground: RGB, background: RGB) -> None:
         """What OSC 10 and 11 queries answer."""
-        self._colors = foreground, background
+        self._theme = foreground, background
         self._set(libvt.OPT_FOREGROUND, self._ffi.new("GhosttyColorRgb *", foreground))
         self._show_background()
 
     def _show_background(self) -> None:
-        color = self._ffi.new("GhosttyColorRgb *", self._colors[1]) if self._colors else self._ffi.NULL
+        color = self._ffi.new("GhosttyColorRgb *", self._theme[1]) if self._theme else self._ffi.NULL
         self._set(libvt.OPT_BACKGROUND, color)
 
     def _string(self, data: int) -> str:

@@ -1,12 +1,15 @@
 """Keys, pastes and mouse events to what xterm would send.
 
 Sources: xterm's ctlseqs ("PC-Style Function Keys", "Bracketed Paste Mode", "Mouse Tracking") and its
-`modifyCursorKeys=2` defaults, which is what `TERM=xterm-256color` promises the program. Key names are in Textual's
-spelling, `ctrl+shift+left` or `left_square_bracket`; no Textual is needed.
+`modifyCursorKeys=2` defaults, which is what `TERM=xterm-256color` promises the program; and, for programs that ask for
+it, the kitty keyboard protocol (https://sw.kovidgoyal.net/kitty/keyboard-protocol/), as far as one can who hears of
+presses only, and not of the layout. Key names are in Textual's spelling, `ctrl+shift+left` or `left_square_bracket`;
+no Textual is needed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from coder_tui.terminal.core import Modes, MouseEncoding, MouseTracking
@@ -21,6 +24,13 @@ _NUMBERS |= {"f5": 15, "f6": 17, "f7": 18, "f8": 19, "f9": 20, "f10": 21, "f11":
 _SHIFTED = {f"f{number + 12}": f"f{number}" for number in range(1, 13)}
 _SIMPLE = {"enter": "\r", "tab": "\t", "escape": "\x1b", "backspace": "\x7f", "space": " "}
 _MODIFIERS = {"shift": 1, "alt": 2, "meta": 2, "ctrl": 4}
+# The kitty protocol: more modifiers, and one form, `CSI number ; modifiers final`, for every key without text.
+_KITTY_MODIFIERS = {"shift": 1, "alt": 2, "ctrl": 4, "super": 8, "hyper": 16, "meta": 32}
+_DISAMBIGUATE, _ALTERNATES, _ALL_KEYS, _TEXT = 1, 4, 8, 16
+_KITTY = {"escape": (27, "u"), "enter": (13, "u"), "tab": (9, "u"), "backspace": (127, "u"), "f3": (13, "~")}
+_KITTY |= {key: (1, letter) for key, letter in (_LETTERS | {"f1": "P", "f2": "Q", "f4": "S"}).items()}
+_KITTY |= {key: (number, "~") for key, number in _NUMBERS.items()}
+_TYPED = ("enter", "tab", "backspace")  # stay what they are while alone, so that a shell left behind can be used
 # What ctrl makes of keys that are no letters (xterm: the C0 character of the same column, or of the US layout).
 _CONTROL = {
     "space": "\0",
@@ -97,6 +107,9 @@ _BUTTONS: dict[Button, int] = {
 def encode_key(key: str, character: str | None, modes: Modes) -> bytes:
     """What key `key` sends. `character` is what it types, if anything. Unknown keys send nothing (`b""`)."""
     *modifiers, base = key.split("+")
+    if modes.kitty & (_DISAMBIGUATE | _ALL_KEYS):
+        kitty_bits = sum(_KITTY_MODIFIERS.get(modifier, 0) for modifier in set(modifiers))
+        return _encode_kitty(base, kitty_bits, character, modes.kitty).encode("utf-8", "replace")
     bits = 0
     for modifier in modifiers:
         if modifier not in _MODIFIERS:
@@ -132,6 +145,47 @@ def _encode(base: str, bits: int, character: str | None, modes: Modes) -> str:
         return prefix + character
     typed = base if len(base) == 1 else _NAMED.get(base, "")
     return prefix + (typed.upper() if bits & 1 else typed) if typed else ""
+
+
+def _encode_kitty(base: str, bits: int, character: str | None, flags: int) -> str:
+    if base in _SHIFTED:
+        base, bits = _SHIFTED[base], bits | 1
+    if base in _KITTY:
+        number, final = _KITTY[base]
+        if not bits:
+            if base in _TYPED and not flags & _ALL_KEYS:
+                return _SIMPLE[base]
+            return f"\x1b[{final}" if number == 1 else f"\x1b[{number}{final}"
+        return f"\x1b[{number};{bits + 1}{final}"
+    if base in ("@", "at") and bits == _KITTY_MODIFIERS["ctrl"]:
+        base = "space"  # a terminal without the protocol says ctrl+@ for it
+    typed = character if character and character.isprintable() else _plain(base)
+    if len(typed) != 1:
+        return typed  # a whole word from an input method, or a key that types nothing
+    plain, shifted = _cased(typed, str.lower), _cased(typed, str.upper)
+    if not bits & ~1 and not flags & _ALL_KEYS:
+        return shifted if bits else typed
+    if typed != plain:
+        bits |= 1
+    code, text, modifiers = str(ord(plain)), "", ""
+    if flags & _ALTERNATES and bits & 1 and plain != shifted:
+        code += f":{ord(shifted)}"
+    if flags & _TEXT and not bits & ~1:
+        text = f";{ord(shifted if bits else typed)}"
+    if bits or text:
+        modifiers = f";{bits + 1 if bits else ''}"
+    return f"\x1b[{code}{modifiers}{text}u"
+
+
+def _cased(char: str, case: Callable[[str], str]) -> str:
+    """`char` in another case, where that is one character too."""
+    other = case(char)
+    return other if len(other) == 1 else char
+
+
+def _plain(base: str) -> str:
+    """What a key types by its name."""
+    return base if len(base) == 1 else " " if base == "space" else _NAMED.get(base, "")
 
 
 def encode_paste(text: str, modes: Modes) -> bytes:

@@ -26,6 +26,20 @@ typedef struct {
 typedef struct { const uint64_t *ptr; size_t len; } GhosttyCellsView;
 typedef struct { uint8_t *ptr; size_t cap, len; } GhosttyBuffer;
 typedef struct { size_t size; void *node; uint16_t x, y; } GhosttyGridRef;
+typedef struct { size_t size; GhosttyGridRef start, end; bool rectangle; } GhosttySelection;
+typedef struct { GhosttySelection *ptr; size_t cap, len; } GhosttySelectionBuffer;
+typedef struct { uint16_t x; uint32_t y; } GhosttyPointCoordinate;
+typedef struct {
+  size_t size; int emit; bool unwrap, trim; const GhosttySelection *selection;
+} GhosttyTerminalSelectionFormatOptions;
+typedef struct { GhosttyString mime, data; } GhosttyClipboardContent;
+typedef struct { size_t size; int result; bool remember; } GhosttyClipboardWriteReply;
+typedef struct GhosttyClipboardWrite GhosttyClipboardWrite;
+struct GhosttyClipboardWrite {
+  size_t size; int location; const GhosttyClipboardContent *contents; size_t contents_len; GhosttyString name;
+  bool granted, can_remember; const void *ctx;
+  void (*reply)(const GhosttyClipboardWrite *write, const GhosttyClipboardWriteReply *reply);
+};
 typedef struct { uint16_t mode; bool value; } GhosttyTerminalModeConfig;
 typedef struct { uint64_t total, offset, len; } GhosttyTerminalScrollbar;
 typedef struct { uint16_t rows, columns; uint32_t cell_width, cell_height; } GhosttySizeReportSize;
@@ -39,6 +53,7 @@ typedef struct { int tag, hole; uint16_t x; uint32_t y; uint64_t padding; } poin
 typedef struct { int tag; intptr_t value; uint64_t padding; } scroll_t;
 
 typedef void (*write_fn)(void *terminal, void *userdata, const uint8_t *data, size_t len);
+typedef void (*copy_fn)(void *terminal, void *userdata, const GhosttyClipboardWrite *write);
 typedef bool (*size_fn)(void *terminal, void *userdata, GhosttySizeReportSize *out);
 
 const char *ghostty_type_json(void);
@@ -51,6 +66,16 @@ void ghostty_terminal_vt_write(void *terminal, const uint8_t *data, size_t len);
 void ghostty_terminal_scroll_viewport(void *terminal, scroll_t behavior);
 int ghostty_terminal_grid_ref(void *terminal, point_t point, GhosttyGridRef *out);
 int ghostty_grid_ref_hyperlink_uri(const GhosttyGridRef *ref, uint8_t *buf, size_t buf_len, size_t *out_len);
+int ghostty_terminal_point_from_grid_ref(
+  void *terminal, const GhosttyGridRef *ref, int tag, GhosttyPointCoordinate *out);
+int ghostty_terminal_selection_format_buf(
+  void *terminal, GhosttyTerminalSelectionFormatOptions options, uint8_t *buf, size_t buf_len, size_t *out_written);
+
+int ghostty_search_new(const void *allocator, void **search, void *terminal);
+void ghostty_search_free(void *search);
+int ghostty_search_run(void *search);
+int ghostty_search_set(void *search, int option, const void *value);
+int ghostty_search_get(void *search, int data, void *value);
 
 int ghostty_render_state_new(const void *allocator, void **state);
 void ghostty_render_state_free(void *state);
@@ -73,15 +98,21 @@ CELL_BITS = {"content_tag": (0, 2), "content": (2, 24), "style_id": (26, 16), "w
 
 # GhosttyTerminalOption, GhosttyTerminalData, GhosttyRenderState*Data: the ones we use.
 OPT_WRITE_PTY, OPT_SIZE, OPT_FOREGROUND, OPT_BACKGROUND = 1, 6, 11, 12
-OPT_IMAGE_STORAGE_LIMIT, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES = 15, 27, 28
-TERMINAL_COLS, TERMINAL_ACTIVE_SCREEN, TERMINAL_SCROLLBAR = 1, 6, 9
+OPT_IMAGE_STORAGE_LIMIT, OPT_CLIPBOARD_WRITE, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES = 15, 26, 27, 28
+TERMINAL_COLS, TERMINAL_ACTIVE_SCREEN, TERMINAL_KITTY_FLAGS, TERMINAL_SCROLLBAR = 1, 6, 8, 9
 TERMINAL_TITLE, TERMINAL_PWD, TERMINAL_MODE = 12, 13, 37
+TERMINAL_FOREGROUND, TERMINAL_BACKGROUND, TERMINAL_CURSOR, TERMINAL_PALETTE = 18, 19, 20, 21
+TERMINAL_DEFAULTS = 4  # each colour's default is this much further on
+SEARCH_NEEDLE = 0
+SEARCH_TOTAL, SEARCH_MATCHES = 2, 5
+CLIPBOARD_SUCCESS, CLIPBOARD_DENIED = 0, 1
 STATE_DIRTY, STATE_ROW_ITERATOR, STATE_CURSOR = 3, 4, 18
 ROW_CELLS, ROW_CELLS_RAW = 3, 5
 CELL_STYLE, CELL_GRAPHEMES_UTF8 = 2, 9
 SCROLL_BOTTOM, SCROLL_DELTA = 1, 2
-POINT_VIEWPORT = 1
+POINT_VIEWPORT, POINT_SCREEN = 1, 2
 DIRTY_NONE, DIRTY_FULL = 0, 2
+OUT_OF_SPACE = -3
 
 
 def _library_path() -> Path:
