@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import stat
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_a_password_is_stored_as_a_hash(
     out, err = capsys.readouterr()
     assert (out, local_email() in err, SECRET in err) == ("", True, False)
     assert check_password(data, SECRET)
-    assert not check_password(data, SECRET + "\n")
+    assert json.loads((data / PASSWORD_FILE).read_text())["scrypt"] == [1 << 14, 8, 5]
     assert stat.S_IMODE((data / PASSWORD_FILE).stat().st_mode) == 0o600
 
 

@@ -21,6 +21,7 @@ from tests.hub.support import Json, Peer, a_hub
 from tests.hub.test_http import BODIES
 
 PASSWORD = "correct horse battery"
+CHEAP = 1 << 8  # scrypt for tests
 
 
 class Time:
@@ -78,7 +79,8 @@ async def test_login_with_a_token_as_the_coder_cli_does_it(hub: Peer) -> None:
     assert (gone.status_code, gone.json()["detail"]) == (401, "API key is invalid.")
 
 
-async def test_passwords_are_off_until_one_is_set(hub: Peer) -> None:
+async def test_passwords_are_off_until_one_is_set(hub: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coder_tui.hub.passwords._N", CHEAP)
     email = (await hub.get("/users/me"))["email"]
     methods = (await call(hub, "GET", "/users/authmethods")).json()
     assert methods["password"] == {"enabled": False}
@@ -120,7 +122,8 @@ async def test_a_damaged_password_file_is_no_open_door(hub: Peer) -> None:
     assert PASSWORD_FILE in answer.json()["detail"]
 
 
-def test_every_hash_has_its_own_salt(tmp_path: Path) -> None:
+def test_every_hash_has_its_own_salt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coder_tui.hub.passwords._N", CHEAP)
     store_password(tmp_path, PASSWORD)
     first = (tmp_path / PASSWORD_FILE).read_text()
     store_password(tmp_path, PASSWORD)
