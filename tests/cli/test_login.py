@@ -231,3 +231,27 @@ def test_whatever_stands_around_stays(parts: list[str], data: st.DataObject) -> 
     kept = without(text, "a.b", Path("c.toml"))
     assert tomllib.loads(kept) == tomllib.loads("".join(parts))
     assert kept.startswith("".join(parts[:at]))
+
+
+def test_the_hub_stands_beside_what_nobody_named(
+    hub: HubAddress, directories: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def named(*words: str) -> tuple[int, list[str]]:
+        code = main(["ls", "--json", *words])
+        return code, [one["name"] for one in json.loads(capsys.readouterr().out)["deployments"]]
+
+    config = directories / "config"
+    config.mkdir()
+    (config / "t").write_text("some-token")
+    (config / "t").chmod(0o600)
+    entry = "[deployments.{}]\nurl = 'http://127.0.0.1:{}'\ntoken_file = 't'\n"
+    (config / "config.toml").write_text(entry.format("one", 1) + entry.format("two", 2))
+    assert named() == (5, ["one", "two", "local"])
+    assert named("--deployment", "all") == (5, ["one", "two", "local"])
+    assert named("--deployment", "two") == (5, ["two"])
+    assert named("--deployment", "two", "--deployment", "local") == (5, ["two", "local"])
+    assert named("--deployment", "local") == (0, ["local"])
+    monkeypatch.setenv("CODER_URL", "http://127.0.0.1:3")
+    monkeypatch.setenv("CODER_SESSION_TOKEN", "some-token")
+    assert named() == (5, ["127.0.0.1:3"]), "what the environment names is what is meant"
+    assert named("--deployment", "all") == (5, ["127.0.0.1:3", "one", "two", "local"])
