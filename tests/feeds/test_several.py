@@ -48,7 +48,7 @@ async def test_one_list_over_several(hubs: tuple[Peer, Peer], tmp_path: Path) ->
     first, second = await one.workspace("dev", app="claude"), await two.workspace("dev", app="claude", command="cat")
     found = [
         credentials(one.url, "eu", token=one.token),
-        *broken(tmp_path),
+        *broken(),
         credentials(two.url, "us", token=two.token),
     ]
     async with running(cockpit(tmp_path / "state", *found)) as source:
@@ -57,9 +57,9 @@ async def test_one_list_over_several(hubs: tuple[Peer, Peer], tmp_path: Path) ->
         assert {row.key[:2] for row in snapshot.rows} == {("eu", first["id"]), ("us", second["id"])}
         assert snapshot.deployments["lost"].link.why.startswith("the token of deployment lost is missing")
         only = parse("deployment:us")
-        assert [
-            row.key.deployment for row in snapshot.rows if snapshot.at and only.matches(row, snapshot, snapshot.at)
-        ] == ["us"]
+        assert snapshot.at is not None
+        matching = [row for row in snapshot.rows if only.matches(row, snapshot, snapshot.at)]
+        assert [row.key.deployment for row in matching] == ["us"]
 
         token = await agent_token(two, second)
         body = {"app_slug": "claude", "state": "failure", "message": "which region?"}
@@ -68,14 +68,10 @@ async def test_one_list_over_several(hubs: tuple[Peer, Peer], tmp_path: Path) ->
         assert [(alert.key.deployment, alert.message) for alert in fresh(snapshot, after)] == [("us", "which region?")]
 
         await source.build(Key("eu", first["id"]), "stop")
-        await shows(
-            source, lambda now: {r.key.deployment: r.workspace.build_status for r in now.rows}["eu"] == "stopped"
-        )
-        assert {row.key.deployment: row.workspace.build_status for row in source.snapshot.rows}["us"] == "running"
+        await shows(source, lambda now: builds(now) == {"eu": "stopped", "us": "running"})
 
-        target = PtyTarget(
-            "us", second["id"], the_agent(second)["id"], str(uuid4()), "shell", command="echo from-$((40+2))"
-        )
+        agent_id = the_agent(second)["id"]
+        target = PtyTarget("us", second["id"], agent_id, str(uuid4()), "shell", command="echo from-$((40+2))")
         stream = source.open_pty(target, 80, 24)
         screen = b""
         async for event in stream:
