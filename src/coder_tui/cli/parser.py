@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from coder_tui import __version__
 from coder_tui.errors import UsageError
-from coder_tui.report.states import STATES
+from coder_tui.report.states import LEVELS, STATES
 
 
 class Parser(argparse.ArgumentParser):
@@ -124,6 +124,31 @@ def build() -> Parser:
     ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
     ls.add_argument("--json", action="store_true", help="for programs")
     ls.set_defaults(run="coder_tui.cli.ls:run")
+
+    network = verbs.add_parser(
+        "network", parents=[_connection()], help="DERP regions, and each agent's latency to them"
+    )
+    network.add_argument("filter", metavar="FILTER", nargs="*", help="which agents, as in ls")
+    network.set_defaults(run="coder_tui.cli.network:run")
+    ports = verbs.add_parser("ports", parents=[_connection()], help="who listens in a workspace")
+    ports.set_defaults(run="coder_tui.cli.inside:ports")
+    containers = verbs.add_parser("containers", parents=[_connection()], help="containers beside an agent")
+    containers.set_defaults(run="coder_tui.cli.inside:containers")
+    for verb in (ports, containers):
+        verb.add_argument("what", metavar="WHAT", nargs="+", help="NAME, OWNER/NAME, with .AGENT; or a filter as in ls")
+    for verb in (network, ports, containers):
+        verb.add_argument("--json", action="store_true", help="for programs")
+
+    logs = verbs.add_parser("logs", help="the log of an agent")
+    logs_verbs = logs.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+    push = logs_verbs.add_parser(
+        "push",
+        help="append the lines of stdin to this agent's log (inside a workspace)",
+        description="Never breaks the pipe: what cannot be delivered is counted and told at the end.",
+    )
+    push.add_argument("--source", default="", metavar="NAME", help="log source (default: External)")
+    push.add_argument("--level", default="info", choices=LEVELS, help="of every line (default: info)")
+    push.set_defaults(run="coder_tui.cli.logs:push")
 
     report = verbs.add_parser("report", help="say how an agent is doing (inside a workspace)")
     report.add_argument("--state", required=True, choices=STATES)

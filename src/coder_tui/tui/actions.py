@@ -46,7 +46,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
     Action("app.workspace", "w", "workspace", "Start, stop or restart this workspace", dangerous=True),
-    Action("app.extend", "x", "extend", "Put the stop of this workspace off by an hour", dangerous=True),
+    Action("app.extend", "x", "extend", "Put the stop of this workspace off by an hour", footer=True, dangerous=True),
     Action("app.copy", "y", "copy", "Copy the message, or the name where there is none"),
     Action(
         "app.filter",
@@ -86,9 +86,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="list", shown_key="ctrl+d"),
     Action("list.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="list", shown_key="ctrl+u"),
     Action("list.open", "enter", "open", "Open: go to its timeline or terminal, show a hidden value", scope="list"),
-    Action(
-        "page.copy", "y", "copy", "Copy the value, the address or the name under the cursor", scope="page", footer=True
-    ),
+    Action("page.copy", "y", "copy", "Copy the value, address or name under the cursor", scope="page", footer=True),
     Action(
         "containers.terminal", "t", "enter it", "Attach a terminal in this container", scope="containers", footer=True
     ),

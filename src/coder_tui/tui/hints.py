@@ -8,7 +8,10 @@ from coder_tui.tui.widgets.footer import Hint
 
 
 def hints(scope: str, now: reasons.Situation) -> list[Hint]:
-    """Hints for a scope of the action table, `terminal` or `input`, most useful first."""
+    """Hints for a scope of the action table, `terminal` or `input`, most useful first.
+
+    Extending is offered when there is need; its key works before that too.
+    """
     if scope == "terminal":
         leave = BY_ID["terminal.leave"]
         return [
@@ -21,7 +24,9 @@ def hints(scope: str, now: reasons.Situation) -> list[Hint]:
     nearest: dict[str, Action] = {}  # a pane's own meaning of a key hides the common one
     for action in sorted((one for one in ACTIONS if one.scope in near), key=lambda one: near.index(one.scope)):
         nearest.setdefault(action.keys, action)
-    return [_hint_of(action, reasons.reason(action, now)) for action in nearest.values() if action.footer]
+    due = now.row is not None and now.row.due
+    wanted = [one for one in nearest.values() if one.footer and (due or one.id != "app.extend")]
+    return [_hint_of(action, reasons.reason(action, now)) for action in wanted]
 
 
 def _hint_of(action: Action, reason: str) -> Hint:

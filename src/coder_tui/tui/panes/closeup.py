@@ -114,8 +114,9 @@ class CloseUp(Titled, LineList[Item], Generic[Item, Value]):
     # --- reading ---
 
     async def _read(self, ref: AgentRef) -> None:
-        events = self.follow(ref)
+        events: AsyncIterator[Known[Value] | Trouble] | None = None
         try:
+            events = self.follow(ref)
             async for event in events:
                 self._hear(ref, event)
             if self.trouble is None:

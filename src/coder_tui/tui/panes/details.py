@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Hashable, Sequence
 
 from rich.segment import Segment
 
-from coder_tui.feeds.source import AgentRef, Details, Known, Trouble
+from coder_tui.feeds.source import AgentRef, Details, Known, Source, Trouble
 from coder_tui.tui.facts import Fact, facts
 from coder_tui.tui.paint import column, fit, spread
 from coder_tui.tui.panes.closeup import CloseUp
@@ -21,9 +21,17 @@ class DetailsPane(CloseUp[Fact, Details]):
     PAGE, WHAT = "Details", "details"
     NEEDS_AGENT = False
 
+    def __init__(self, source: Source, *, id: str | None = None) -> None:
+        super().__init__(source, id=id)
+        self._revealed: set[Hashable] = set()  # until the next look
+
+    def rest(self) -> None:
+        """Nobody looks: what was shown is hidden again."""
+        super().rest()
+        self._revealed.clear()
+
     def follow(self, agent: AgentRef) -> AsyncIterator[Known[Details] | Trouble]:
         """Agent, workspace and metadata."""
-        self._revealed: set[Hashable] = set()
         return self.source.details(agent)
 
     def lay_out(self, value: Details) -> tuple[Sequence[Fact], Sequence[Hashable]]:

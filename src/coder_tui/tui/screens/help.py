@@ -15,7 +15,7 @@ from textual.widgets import Static
 from coder_tui.tui.actions import ACTIONS, Action
 from coder_tui.tui.paint import Voices
 
-_TITLES = {"app": "Everywhere", "list": "Lists", "logs": "Logs", "terminal": "Terminal"}
+_TITLES = {"app": "Everywhere", "list": "Lists", "page": "Details, Ports, Containers, Network"}
 
 
 def sections(scope: str, actions: Iterable[Action] = ACTIONS) -> list[tuple[str, list[Action]]]:
