@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench screenshots build lock clean
+.PHONY: help demo test test-live check format bench screenshots build lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -47,6 +47,10 @@ demo: $(VENV)/.runtime ## real agents on an embedded hub, in the cockpit
 
 test: $(VENV)/.dev ## the whole suite
 	@$(BIN)/python -m pytest -n auto --dist worksteal
+
+test-live: $(VENV)/.dev ## the client against a real deployment: needs CODER_URL and CODER_SESSION_TOKEN
+	@test -n "$$CODER_URL" && test -n "$$CODER_SESSION_TOKEN" || { echo "set CODER_URL and CODER_SESSION_TOKEN"; exit 2; }
+	@CODER_TUI_LIVE=1 $(BIN)/python -m pytest -rs tests/live/test_live.py
 
 check: $(VENV)/.dev ## lint, format, types, import contracts
 	@$(BIN)/ruff check src tests benchmarks screenshots
