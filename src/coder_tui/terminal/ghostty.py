@@ -32,12 +32,12 @@ from coder_tui.terminal.core import (
     clamp,
     safe,
 )
-from coder_tui.terminal.rawcells import BACKGROUND, CLUSTER, HEAD, LINK, STYLE, TAG, WIDE, RawRow
+from coder_tui.terminal.rawcells import BACKGROUND, CLUSTER, HEAD, LINK, STYLE, TAG, WIDE, RawRow, new
 from coder_tui.text import one_line
 
 _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
-_CACHED = 10_000  # random colours must not grow memory
+_CACHED = 2048  # random colours must not grow memory, nor freeing them be felt
 _CLUSTER_BYTES = 256
 _BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
 
@@ -71,6 +71,8 @@ class GhosttyCore:
         self._cluster_buffer = self._ffi.new("GhosttyBuffer *", (storage, _CLUSTER_BYTES, 0))
         self._cluster_storage = storage  # owns the memory the two lines above point to
         self._view = self._ffi.new("GhosttyCellsView *")
+        self._place = self._ffi.new("GhosttyGridRef *")  # of the row being read; one call a style instead of two
+        self._place.size = self._ffi.sizeof("GhosttyGridRef")
         self._dirty_y = self._ffi.new("uint16_t *")
         self._width = self._ffi.new("uint16_t *")
         self._open()
@@ -203,6 +205,7 @@ class GhosttyCore:
         if not row.looks:
             return [Run(row.text, PLAIN, view.len)]
         self._lib.ghostty_render_state_row_get(iterator, libvt.ROW_CELLS, self._cells)
+        self._lib.ghostty_terminal_grid_ref(self._terminal, (libvt.POINT_VIEWPORT, 0, 0, y, 0), self._place)
         return self._runs(row, y)
 
     def _runs(self, row: RawRow, y: int) -> list[Run]:
@@ -211,13 +214,12 @@ class GhosttyCore:
         styles: dict[int, Style] = {0: PLAIN}
         start = 0
         for look, group in groupby(row.looks):
-            end = start + len(list(group))
-            x = columns[start]
+            end = start + len([*group])
             width = 2 if look & WIDE == HEAD else 1
             style_id = look & STYLE
             style = styles.get(style_id)
             if style is None:
-                style = styles[style_id] = self._style(x)
+                style = styles[style_id] = self._style(columns[start])
             if look & BACKGROUND:
                 style = rawcells.with_background(style, look)
             if look & LINK or look & TAG == CLUSTER:  # rare: a call per cell
@@ -235,13 +237,13 @@ class GhosttyCore:
                     else:
                         runs.append(Run(text[index], linked, width))
             else:
-                runs.append(Run(text[start:end], style, width * (end - start)))
+                runs.append(new(Run, (text[start:end], style, width * (end - start), False)))
             start = end
         return runs
 
     def _style(self, x: int) -> Style:
-        self._lib.ghostty_render_state_row_cells_select(self._cells[0], x)
-        self._lib.ghostty_render_state_row_cells_get(self._cells[0], libvt.CELL_STYLE, self._style_out)
+        self._place.x = x
+        self._lib.ghostty_grid_ref_style(self._place, self._style_out)
         key = self._style_bytes[:]
         style = self._styles.get(key)
         if style is None:

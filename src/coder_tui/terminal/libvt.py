@@ -65,6 +65,7 @@ int ghostty_terminal_get(void *terminal, int data, void *out);
 void ghostty_terminal_vt_write(void *terminal, const uint8_t *data, size_t len);
 void ghostty_terminal_scroll_viewport(void *terminal, scroll_t behavior);
 int ghostty_terminal_grid_ref(void *terminal, point_t point, GhosttyGridRef *out);
+int ghostty_grid_ref_style(const GhosttyGridRef *ref, GhosttyStyle *out);
 int ghostty_grid_ref_hyperlink_uri(const GhosttyGridRef *ref, uint8_t *buf, size_t buf_len, size_t *out_len);
 int ghostty_terminal_point_from_grid_ref(
   void *terminal, const GhosttyGridRef *ref, int tag, GhosttyPointCoordinate *out);
@@ -108,7 +109,7 @@ SEARCH_TOTAL, SEARCH_MATCHES = 2, 5
 CLIPBOARD_SUCCESS, CLIPBOARD_DENIED = 0, 1
 STATE_DIRTY, STATE_ROW_ITERATOR, STATE_CURSOR = 3, 4, 18
 ROW_CELLS, ROW_CELLS_RAW = 3, 5
-CELL_STYLE, CELL_GRAPHEMES_UTF8 = 2, 9
+CELL_GRAPHEMES_UTF8 = 9
 SCROLL_BOTTOM, SCROLL_DELTA = 1, 2
 POINT_VIEWPORT, POINT_SCREEN = 1, 2
 DIRTY_NONE, DIRTY_FULL = 0, 2

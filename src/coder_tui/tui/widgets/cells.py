@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.color import Color as RichColor
@@ -15,8 +16,12 @@ from textual.strip import Strip
 
 from coder_tui.terminal.core import PLAIN, REPLACEMENT, Color, Run, Style, Underline
 
+# What `Segment(...)` and `style + style` do, without what is slow about them where nothing repeats: thousands of
+# segments and colours are made per second, and Rich would remember (and hash) each.
+_new = tuple.__new__
+_added = getattr(RichStyle._add, "__wrapped__", RichStyle._add)
 _VARIATION_SELECTORS = "\ufe0e\ufe0f"
-_CACHE = 8192
+_CACHE = 2048  # freeing it all at once must not be felt
 
 
 @lru_cache(maxsize=4096)
@@ -70,12 +75,14 @@ def _color(color: Color) -> RichColor | None:
         return None
     if isinstance(color, int):  # an index stays one: the app maps it by its theme, or leaves it to the outer terminal
         return RichColor.from_ansi(color)
-    return RichColor("", ColorType.TRUECOLOR, triplet=ColorTriplet(*color))  # its name, a hex string, is never used
+    # Its name, a hex string, is never used.
+    return _new(RichColor, ("", ColorType.TRUECOLOR, None, _new(ColorTriplet, color)))
 
 
 @lru_cache(maxsize=1024)
-def _attributes(style: Style) -> RichStyle:
-    """The Rich style of a style without colours."""
+def _attributes(fields: tuple[Any, ...]) -> RichStyle:
+    """The Rich style of a style without colours: its `fields` after them."""
+    style = Style(None, None, None, *fields)
     return RichStyle(
         bold=style.bold or None,
         dim=style.dim or None,
@@ -110,16 +117,23 @@ class Painter:
         colored = RichStyle.from_color(_color(style.fg) or base.color, _color(style.bg) or base.bgcolor)
         if style[3:] == PLAIN[3:]:  # all but the colours, and by far the most
             return colored
-        return _attributes(style._replace(fg=None, bg=None, underline_color=None, link="")) + colored
+        return _added(_attributes(style[3:-1]), colored)
 
     def segments(self, runs: Sequence[Run]) -> list[Segment]:
         """One segment per run."""
-        style = self.style
-        return [
-            Segment(aligned(run) if not run.style.invisible else " " * run.width, style(run.style))
-            for run in runs
-            if run.width
-        ]
+        known, style = self._styles, self.style
+        segments: list[Segment] = []
+        for run in runs:
+            text, own, width, _ = run
+            if not width:
+                continue
+            if own.invisible:
+                text = " " * width
+            elif len(text) != width or not text.isascii():
+                text = aligned(run)
+            entry = known.get(id(own))
+            segments.append(_new(Segment, (text, entry[1] if entry else style(own), None)))
+        return segments
 
     def strip(self, runs: Sequence[Run], columns: int) -> Strip:
         """A whole row."""
