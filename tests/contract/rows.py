@@ -19,21 +19,21 @@ NO_DATA_ONE_WAY = (1002, "any")
 NO_TEXT = (1003, "text")
 
 
-async def _new_workspace(world: World) -> Good:
+async def new_workspace(world: World) -> Good:
     name = f"w-{uuid.uuid4().hex[:12]}"
     parameters = [{"name": "directory", "value": str(world.hub.data_dir.parent)}]
     return Good(body={"name": name, "rich_parameter_values": parameters, "ttl_ms": 3_600_000})
 
 
-async def _running(world: World) -> str:
+async def running(world: World) -> str:
     """The id of a workspace of its own, running."""
-    good = await _new_workspace(world)
+    good = await new_workspace(world)
     made = await world.hub.send("POST", "/users/me/workspaces", good.body, 201)
     found = await world.hub.until(made["id"], lambda now: now["latest_build"]["status"] == "running")
     return str(found["id"])
 
 
-async def _next_build(world: World) -> Good:
+async def next_build(world: World) -> Good:
     """Stop the spare workspace, or start it again."""
     done = {"succeeded", "failed", "canceled"}
     spare = await world.hub.until(world.spare["id"], lambda now: now["latest_build"]["job"]["status"] in done)
@@ -42,7 +42,7 @@ async def _next_build(world: World) -> Good:
 
 
 async def _deadline(world: World) -> Good:
-    return Good({"workspace": await _running(world)}, body={"deadline": "2999-01-01T00:00:00Z"})
+    return Good({"workspace": await running(world)}, body={"deadline": "2999-01-01T00:00:00Z"})
 
 
 async def _spare(world: World) -> Good:
@@ -74,6 +74,53 @@ async def _new_token(world: World) -> Good:
     return Good(body={"token_name": f"t-{uuid.uuid4().hex[:8]}", "lifetime": 3_600_000_000_000, "scope": "all"})
 
 
+async def cancelled(world: World) -> Good:
+    """A build that has just begun: a program that does not want to end keeps it going."""
+    slow = [
+        {"name": "directory", "value": str(world.hub.data_dir.parent)},
+        {"name": "command", "value": "trap '' HUP TERM; while :; do sleep 60; done"},
+    ]
+    name = f"slow-{uuid.uuid4().hex[:8]}"
+    made = await world.hub.send("POST", "/users/me/workspaces", {"name": name, "rich_parameter_values": slow}, 201)
+    await world.hub.until(made["id"], lambda now: now["latest_build"]["status"] == "running")
+    stop = await world.hub.send("POST", f"/workspaces/{made['id']}/builds", {"transition": "stop"}, 201)
+    return Good({"workspacebuild": stop["id"]})
+
+
+async def _rename(world: World) -> Good:
+    return Good({"workspace": world.spare["id"]}, body={"name": f"spare-{uuid.uuid4().hex[:8]}"})
+
+
+async def _ttl(world: World) -> Good:
+    return Good({"workspace": world.spare["id"]}, body={"ttl_ms": 7_200_000})
+
+
+async def _autostart(world: World) -> Good:
+    schedule = "CRON_TZ=Europe/Berlin 30 9 * * 1-5"
+    return Good({"workspace": world.spare["id"]}, body={"schedule": schedule})
+
+
+async def _dormant(world: World) -> Good:
+    spare = await world.hub.get(f"/workspaces/{world.spare['id']}")
+    return Good({"workspace": spare["id"]}, body={"dormant": spare["dormant_at"] is None})
+
+
+async def _share(world: World) -> Good:
+    share = {"agent_name": world.agent["name"], "port": 8080, "share_level": "public", "protocol": "http"}
+    return Good(body=share)
+
+
+async def _unshare(world: World) -> Good:
+    share = (await _share(world)).body
+    await world.hub.send("POST", f"/workspaces/{world.workspace['id']}/port-share", share)
+    return Good(body={"agent_name": share["agent_name"], "port": share["port"]})
+
+
+async def _ticket(world: World) -> Good:
+    url = f"{world.hub.url.replace('http', 'ws', 1)}/api/v2/workspaceagents/{world.agent['id']}/pty"
+    return Good(body={"url": url, "agentID": world.agent["id"]})
+
+
 ROWS: tuple[Row, ...] = (
     # who is there, and how to get in
     Row("GET", "/buildinfo", NOBODY),
@@ -100,23 +147,40 @@ ROWS: tuple[Row, ...] = (
     Row("DELETE", "/users/{user}/keys/{keyid}", kind=EMPTY, status=204, prepare=_a_key),
     Row("PUT", "/users/{user}/keys/{keyid}/expire", kind=EMPTY, status=204, prepare=_a_key),
     Row("GET", "/templates"),
+    Row("GET", "/regions"),
+    Row("GET", "/experiments"),
+    Row("GET", "/updatecheck", NOBODY),
+    Row("GET", "/deployment/ssh"),
+    Row("POST", "/applications/reconnecting-pty-signed-token", prepare=_ticket),
     # workspaces and builds
     Row("GET", "/workspaces", query="q=owner:me&limit=10&offset=0"),
     Row("GET", "/workspaces/{workspace}", query="include_deleted=true"),
     Row("GET", "/users/{user}/workspace/{workspacename}"),
-    Row("POST", "/users/{user}/workspaces", status=201, prepare=_new_workspace),
-    Row("POST", "/organizations/{organization}/members/{user}/workspaces", status=201, prepare=_new_workspace),
+    Row("POST", "/users/{user}/workspaces", status=201, prepare=new_workspace),
+    Row("POST", "/organizations/{organization}/members/{user}/workspaces", status=201, prepare=new_workspace),
     Row("POST", "/workspaces/{workspace}/usage", kind=EMPTY, status=204, prepare=_usage),
     Row("PUT", "/workspaces/{workspace}/favorite", kind=EMPTY, status=204, prepare=_spare),
     Row("DELETE", "/workspaces/{workspace}/favorite", kind=EMPTY, status=204, prepare=_spare),
     Row("PUT", "/workspaces/{workspace}/extend", prepare=_deadline),
+    Row("PATCH", "/workspaces/{workspace}", kind=EMPTY, status=204, prepare=_rename),
+    Row("PUT", "/workspaces/{workspace}/ttl", kind=EMPTY, status=204, prepare=_ttl),
+    Row("PUT", "/workspaces/{workspace}/autostart", kind=EMPTY, status=204, prepare=_autostart),
+    Row("GET", "/workspaces/{workspace}/resolve-autostart"),
+    Row("PUT", "/workspaces/{workspace}/dormant", prepare=_dormant),
+    Row("GET", "/workspaces/{workspace}/port-share"),
+    Row("POST", "/workspaces/{workspace}/port-share", prepare=_share),
+    Row("DELETE", "/workspaces/{workspace}/port-share", kind=EMPTY, prepare=_unshare),
     Row("GET", "/workspaces/{workspace}/external-agent/{agent}/credentials"),
     Row("GET", "/workspaces/{workspace}/watch", kind=EVENTS),
     Row("GET", "/workspaces/{workspace}/watch-ws", kind=SOCKET, status=101, refuses=NO_DATA_ONE_WAY),
     Row("GET", "/workspaces/{workspace}/agent-connection-watch", kind=SOCKET, status=101, refuses=NO_DATA),
     Row("GET", "/workspaces/{workspace}/builds", query="limit=5"),
-    Row("POST", "/workspaces/{workspace}/builds", status=201, prepare=_next_build),
+    Row("POST", "/workspaces/{workspace}/builds", status=201, prepare=next_build),
+    Row("GET", "/users/{user}/workspace/{workspacename}/builds/{buildnumber}"),
     Row("GET", "/workspacebuilds/{workspacebuild}"),
+    Row("PATCH", "/workspacebuilds/{workspacebuild}/cancel", prepare=cancelled),
+    Row("GET", "/workspacebuilds/{workspacebuild}/parameters"),
+    Row("GET", "/workspacebuilds/{workspacebuild}/resources"),
     Row("GET", "/workspacebuilds/{workspacebuild}/logs", query="after=0"),
     Row("GET", "/workspacebuilds/{workspacebuild}/logs", kind=TEXT, query="format=text", form="as text"),
     Row(
@@ -188,7 +252,14 @@ ROWS: tuple[Row, ...] = (
         refuses=NO_DATA,
     ),
     Row("GET", "/workspaceagents/{workspaceagent}/startup-logs"),
-    Row("GET", "/workspaceagents/{workspaceagent}/pty", kind=SOCKET, status=101, prepare=_terminal, refuses=NO_TEXT),
+    Row(
+        "GET",
+        "/workspaceagents/{workspaceagent}/pty",
+        kind=SOCKET,
+        status=101,
+        prepare=_terminal,
+        refuses=NO_TEXT,
+    ),
     Row("GET", "/workspaceagents/{workspaceagent}/watch-metadata", kind=EVENTS),
     Row(
         "GET",

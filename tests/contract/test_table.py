@@ -28,7 +28,7 @@ async def test_every_route_has_a_row(tmp_path: Path) -> None:
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
     }
-    assert served - {("GET", "/healthz")} == {(row.method, blank(row.path)) for row in ROWS}
+    assert served - {("GET", "/healthz"), ("GET", "/latency-check")} == {(row.method, blank(row.path)) for row in ROWS}
 
 
 def test_corrections_name_known_errors() -> None:

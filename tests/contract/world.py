@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from coder_tui.hub import limits
-from coder_tui.hub.passwords import store_password
+from coder_tui.hub import limits, passwords
 from tests.contract.clouds import INSTANCES, trust_clouds
 from tests.hub.support import Json, Peer, a_hub, agent_token, read_until, the_agent, type_line
 
@@ -81,10 +80,11 @@ async def a_world(data_dir: Path) -> AsyncIterator[World]:
     """A hub, filled. Nobody is kept waiting at its anonymous doors."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SHELL", "/bin/sh")
-        patch.setattr(limits.Limit, "check", lambda self, request: None)
+        patch.setattr(limits.Limit, "check", lambda *_: None)
+        patch.setattr(passwords, "_N", 16)  # signing in is slow on purpose
         data_dir.mkdir(mode=0o700)
         (data_dir / "hub.toml").write_text(CONFIG)
-        store_password(data_dir, PASSWORD)
+        passwords.store_password(data_dir, PASSWORD)
         async with a_hub(data_dir) as hub:
             yield await _filled(hub)
 
