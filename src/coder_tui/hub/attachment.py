@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
+from coder_tui.hub.replay import Replay
+
 FRAME = 32 << 10
 """Bytes in one frame to a client at most."""
 HIGH = 1 << 20
@@ -23,7 +25,7 @@ class Attachment:
     A client that falls behind loses its backlog, is told so in the output, and continues from the replay.
     """
 
-    def __init__(self, replay: Callable[[], bytes], relieved: Callable[[], None]) -> None:
+    def __init__(self, replay: Replay, relieved: Callable[[], None]) -> None:
         self._replay, self._relieved = replay, relieved
         self._chunks: deque[bytes] = deque()
         self._wake = asyncio.Event()
@@ -32,7 +34,7 @@ class Attachment:
         self.size = 0
         self.close_code: int | None = None
         self.patient_after = 0.0  # loop time from which the program may be held up for this client again
-        self._push(replay())
+        self._push(replay.read())
 
     def offer(self, data: bytes) -> None:
         """Queue output, or count it as skipped while the client is behind."""
@@ -60,7 +62,7 @@ class Attachment:
         while not self._chunks:
             if self._behind:
                 self._behind = False
-                replay = self._replay()
+                replay = self._replay.read(fresh=False)
                 self._push(_GAP.format(max(0, self._skipped - len(replay)) >> 10).encode() + replay)
                 self._skipped = 0
                 break

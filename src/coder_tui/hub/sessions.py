@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,9 +20,8 @@ from typing import Any
 from coder_tui.errors import StorageError
 from coder_tui.hub.attachment import HIGH, LOW, Attachment
 from coder_tui.hub.process import child_environment, hang_up, kill, set_size, shell_argv, spawn
+from coder_tui.hub.replay import Replay
 
-RING = 64 << 10
-"""Bytes of output kept for replay."""
 GRACE = 300.0
 """Seconds a session outlives its last client."""
 HANGUP_GRACE = 3.0
@@ -37,7 +35,6 @@ PATIENCE_EVERY = 10.0
 _READ = 64 << 10
 _BUDGET = 64 << 10  # bytes per turn of the event loop, so that a flood leaves room for the others
 _LAST_READS = 64  # turns spent on output left behind; a program that outlives the leader could write for ever
-_SMALL = 4 << 10  # pieces of the ring are joined up to here, or single bytes would cost fifty each
 
 
 Report = Callable[[int], Awaitable[None]]
@@ -63,8 +60,7 @@ class Session:
     def __init__(self, process: asyncio.subprocess.Process, master: int, report: Report | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._process, self._master, self._report = process, master, report
-        self._ring: deque[bytes] = deque()
-        self._ring_size = 0
+        self._replay = Replay()
         self._total = 0  # bytes of output so far
         self._clients: set[Attachment] = set()
         self._input = bytearray()
@@ -95,7 +91,7 @@ class Session:
 
     def attach(self) -> Attachment:
         """A new client; its first output is the replay."""
-        client = Attachment(self.replay, self._relieved)
+        client = Attachment(self._replay, self._relieved)
         self._clients.add(client)
         if self.ended.is_set():
             client.finish(self._close_code)
@@ -105,10 +101,6 @@ class Session:
         """The client is gone; it holds nobody up any more."""
         self._clients.discard(client)
         self._relieved()
-
-    def replay(self) -> bytes:
-        """The last 64 KiB of raw output; may begin inside a sequence."""
-        return b"".join(self._ring)[-RING:]
 
     def resize(self, columns: int, rows: int) -> None:
         """New size in cells, for everyone."""
@@ -171,13 +163,7 @@ class Session:
 
     def _output(self, data: bytes) -> None:
         self._total += len(data)
-        self._ring_size += len(data)
-        if self._ring and len(self._ring[-1]) < _SMALL:
-            self._ring[-1] += data
-        else:
-            self._ring.append(data)
-        while self._ring_size - len(self._ring[0]) >= RING:
-            self._ring_size -= len(self._ring.popleft())
+        self._replay.add(data)
         hold = False
         for client in self._clients:
             client.offer(data)
