@@ -24,7 +24,8 @@ from _bench import emit
 from coder_tui.client.backoff import Clock
 from coder_tui.client.budget import LIMIT
 from coder_tui.client.credentials import Credentials
-from coder_tui.feeds.deployment import WATCHES, DeploymentFeed
+from coder_tui.feeds.deployment import DeploymentFeed
+from coder_tui.feeds.watches import WATCHES
 from coder_tui.fleet.snapshot import LinkState
 from coder_tui.wire.agents import WorkspaceAgent, WorkspaceApp
 from coder_tui.wire.base import encode

@@ -181,7 +181,7 @@ async def test_a_deleted_workspace_goes(tmp_path: Path) -> None:
 
 
 async def test_only_so_many_streams_and_the_selected_one_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("coder_tui.feeds.deployment.WATCHES", 3)
+    monkeypatch.setattr("coder_tui.feeds.watches.WATCHES", 3)
     coder = FakeCoder(*(workspace(number, status="stopped") for number in range(1, 6)), workspace(6), workspace(7))
     async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url))) as source:
         await shows(source, live)

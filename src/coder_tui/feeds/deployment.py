@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from coder_tui.feeds.builds import run_builds
 from coder_tui.feeds.chats import ChatFeed
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.feeds.usage import Usage
+from coder_tui.feeds.watches import Watches
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
 from coder_tui.fleet.snapshot import CHATS, Deployment, Link, LinkState, Workspace
 from coder_tui.text import one_line
@@ -34,29 +35,13 @@ if TYPE_CHECKING:
     from coder_tui.feeds.looks import Looks
     from coder_tui.wire import workspaces as wire
 
-WATCHES = 64
-"""Most streams held open at once for one deployment."""
 REFRESH = 45.0
 """Seconds between two reads of the whole list, give or take a third."""
 _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
 _GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
-_WATCH_AGAIN = 30.0  # seconds before a watch that was refused is asked for again
 _QUERY = "owner:me"
-_MINE = frozenset({"pending", "starting", "running", "stopping", "canceling", "deleting"})
 _BULK = 50  # workspaces whose rows are made in a thread rather than on the event loop
-
-
-@dataclass(slots=True)
-class _Watch:
-    """One workspace's stream. `up` is None until it delivered or failed for the first time."""
-
-    task: asyncio.Task[None]
-    backoff: Backoff
-    up: bool | None = None
-    why: str = ""
-    retry_at: datetime | None = None
-    ended_at: float | None = None  # monotonic seconds: refused, no task any more
 
 
 class DeploymentFeed:
@@ -82,8 +67,7 @@ class DeploymentFeed:
         self.usage = Usage(clock)
         """What was reported of typing in terminals."""
         self._group: asyncio.TaskGroup | None = None
-        self._watches: dict[str, _Watch] = {}
-        self._asked_for: tuple[str, ...] = ()
+        self._watches = Watches(credentials.name, clock, self._learn, self._stream_changed)
         self._known: dict[str, Workspace] = {}
         self._told: dict[str, float] = {}  # when a stream last told of a workspace, monotonic seconds
         self._listed = False  # the last read of the list worked
@@ -111,12 +95,13 @@ class DeploymentFeed:
             async with rest, asyncio.TaskGroup() as group:
                 self._group = group
                 self.usage.start(rest, group)
+                self._watches.start(self._streams, group)
                 await self._keep_list(rest)
         finally:
             self.usage.stop()
             self._up.clear()
             self._group = self._rest = self._streams = self._looks = None
-            self._watches.clear()
+            self._watches.stop()
 
     def refresh(self) -> None:
         """Read everything again now; lost streams are tried now too."""
@@ -125,18 +110,13 @@ class DeploymentFeed:
         self._backoff.nudge()
         if self._listed and self._rest and self._group:
             self._chats.start(self._rest, self._group, asked=True)
-        for workspace_id, watch in list(self._watches.items()):
-            watch.backoff.nudge()
-            if watch.ended_at is not None:
-                del self._watches[workspace_id]
+        self._watches.nudge()
+        self._watches.forgive()
 
     def watch(self, workspace_ids: Sequence[str]) -> None:
         """These workspaces are looked at: their streams come first."""
-        wanted = tuple(workspace_ids)
-        if wanted != self._asked_for:
-            self._asked_for = wanted
-            if self._listed:
-                self._choose_watches()
+        if self._watches.want(workspace_ids) and self._listed:
+            self._watches.choose(self._known.values())
 
     async def follow_logs(self, agent_id: str) -> AsyncGenerator[LogEvent, None]:
         """See `Streams.follow_logs`. Raises UnreachableError while `run()` is not running."""
@@ -192,7 +172,7 @@ class DeploymentFeed:
 
     async def _learn_now(self, rest: RestClient, workspace_id: str) -> None:
         self._learn(await rest.workspace(workspace_id))
-        self._choose_watches()
+        self._watches.choose(self._known.values())
 
     async def _keep_list(self, rest: RestClient) -> None:
         while True:
@@ -253,9 +233,8 @@ class DeploymentFeed:
         self._known = {row.id: row for row in rows}
         self._told = {workspace_id: when for workspace_id, when in self._told.items() if workspace_id in self._known}
         if was_lost:
-            for watch in self._watches.values():
-                watch.backoff.nudge()
-        self._choose_watches()
+            self._watches.nudge()
+        self._watches.choose(self._known.values())
         more = [self._chats.row] if self._chats.row else []
         self._judge_link(at, FleetListed(self.deployment.name, (*rows, *more), at))
 
@@ -282,68 +261,15 @@ class DeploymentFeed:
         self._known[row.id] = row
         self._emit([WorkspaceChanged(row, at)])
 
-    def _choose_watches(self) -> None:
-        """Open and close streams so that the most needed workspaces have one."""
-        if self._group is None:
-            return
-        asked = set(self._asked_for)
-
-        def need(row: Workspace) -> tuple[bool, bool, bool, float]:
-            used = row.last_used_at.timestamp() if row.last_used_at else 0.0
-            return row.id not in asked, row.build_status not in _MINE, row.id not in self._watches, -used
-
-        chosen = {row.id for row in sorted(self._known.values(), key=need)[:WATCHES]}
-        now = self._clock.monotonic()
-        for workspace_id, watch in list(self._watches.items()):
-            expired = watch.ended_at is not None and now - watch.ended_at >= _WATCH_AGAIN
-            if workspace_id not in chosen or expired:
-                watch.task.cancel()
-                del self._watches[workspace_id]
-        for workspace_id in chosen - self._watches.keys():
-            backoff = Backoff(self._clock)
-            task = self._group.create_task(
-                self._follow(workspace_id, backoff), name=f"watch:{self.deployment.name}:{workspace_id}"
-            )
-            self._watches[workspace_id] = _Watch(task, backoff)
-
-    async def _follow(self, workspace_id: str, backoff: Backoff) -> None:
-        from coder_tui.client.streams import Watched, WatchLost
-
-        if self._streams is None:
-            return
-        async with aclosing(self._streams.watch(workspace_id, backoff)) as events:
-            async for event in events:
-                watch = self._watches.get(workspace_id)
-                if watch is None or watch.backoff is not backoff:
-                    return  # no longer wanted
-                match event:
-                    case Watched(workspace):
-                        self._learn(workspace)
-                        if not watch.up:
-                            watch.up, watch.why, watch.retry_at = True, "", None
-                            self._judge_link()
-                        continue
-                    case WatchLost(why, retry_at):
-                        watch.up, watch.why, watch.retry_at = False, why, retry_at
-                    case _:
-                        error = event.error
-                        watch.up, watch.why, watch.retry_at = False, error.why or error.what, None
-                        watch.ended_at = self._clock.monotonic()
-                self._wake.set()
-                self._judge_link()
+    def _stream_changed(self, lost: bool) -> None:
+        if lost:
+            self._wake.set()
+        self._judge_link()
 
     def _judge_link(self, refreshed_at: datetime | None = None, *also: Event) -> None:
-        """Live while any stream is up, or none is needed; polling while only the list works. Told with `also`."""
-        if not self._listed:
-            return
-        watches = self._watches.values()
-        if not watches or any(watch.up for watch in watches):
-            self._tell_link(Link(LinkState.LIVE, refreshed_at=refreshed_at), *also)
-        else:
-            lost = [watch for watch in watches if watch.up is False]
-            next_try = min((watch.retry_at for watch in lost if watch.retry_at), default=None)
-            why = lost[0].why if lost else ""
-            self._tell_link(Link(LinkState.POLLING, why=why, next_try=next_try, refreshed_at=refreshed_at), *also)
+        """What the streams say of the link, once the list works. Told with `also`."""
+        if self._listed:
+            self._tell_link(replace(self._watches.link(), refreshed_at=refreshed_at), *also)
 
     def _tell_link(self, link: Link, *also: Event) -> None:
         """Tell the link's new state, and in the same breath `also`. `refreshed_at` is given by a read that worked."""
