@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
+import tempfile
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -76,9 +78,16 @@ async def listening(path: Path) -> AsyncIterator[FakeEngine]:
 
 
 @pytest.fixture
-async def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeEngine]:
-    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path / 'e.sock'}")
-    async with listening(tmp_path / "e.sock") as fake:
+def short() -> Iterator[Path]:
+    """A directory with a short name: a unix socket's path has about a hundred bytes."""
+    with tempfile.TemporaryDirectory(prefix="ct-", dir="/tmp") as path:
+        yield Path(path)
+
+
+@pytest.fixture
+async def docker(short: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeEngine]:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{short / 'e.sock'}")
+    async with listening(short / "e.sock") as fake:
         yield fake
 
 
@@ -163,10 +172,10 @@ async def test_no_engine_is_an_empty_list_with_a_warning(
     hub: Peer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = await list_path(hub)
-    (tmp_path / "dead.sock").touch()
+    (tmp_path / "file").touch()
     for host, word in [
-        (f"unix://{tmp_path}/none.sock", "no container engine found"),
-        (f"unix://{tmp_path}/dead.sock", "no container engine found"),
+        (f"unix://{tmp_path}/none", "no container engine found"),
+        (f"unix://{tmp_path}/file", "no container engine found"),
         ("tcp://secret-host:2375", "only unix:// sockets"),
     ]:
         monkeypatch.setenv("DOCKER_HOST", host)
@@ -176,31 +185,21 @@ async def test_no_engine_is_an_empty_list_with_a_warning(
         assert "secret-host" not in found["warnings"][0]
 
 
-async def test_an_engine_that_is_gone_is_a_warning(hub: Peer, docker: FakeEngine, tmp_path: Path) -> None:
+async def test_an_engine_that_is_gone_is_a_warning(hub: Peer, short: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = await list_path(hub)
-    async with listening(tmp_path / "other.sock"):
-        pass
-    # Python before 3.13 leaves the socket's file behind; so does a daemon that was killed
-    sock = tmp_path / "other.sock"
-    if not sock.exists():
-        import socket
-
-        with socket.socket(socket.AF_UNIX) as left:
-            left.bind(str(sock))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DOCKER_HOST", f"unix://{sock}")
-        assert "cannot use the container engine" in (await hub.get(path))["warnings"][0]
-    assert docker.asked == []
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{short / 'left.sock'}")
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(str(short / "left.sock"))  # what a daemon that was killed leaves behind
+    assert "cannot use the container engine" in (await hub.get(path))["warnings"][0]
 
 
-async def test_podmans_socket_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("DOCKER_HOST", raising=False)
+async def test_podmans_socket_is_found(short: Path) -> None:
     if Path("/var/run/docker.sock").exists():
         pytest.skip("this machine has a Docker engine, which goes first")
-    (tmp_path / "podman").mkdir()
-    async with listening(tmp_path / "podman/podman.sock"):
-        found = engine.find({"XDG_RUNTIME_DIR": str(tmp_path)})
-    assert found == engine.Engine(str(tmp_path / "podman/podman.sock"), "podman")
+    (short / "podman").mkdir()
+    async with listening(short / "podman/podman.sock"):
+        found = engine.find({"XDG_RUNTIME_DIR": str(short)})
+    assert found == engine.Engine(str(short / "podman/podman.sock"), "podman")
 
 
 async def test_the_watch_sends_the_list_at_once_and_when_it_changed(
@@ -210,12 +209,12 @@ async def test_the_watch_sends_the_list_at_once_and_when_it_changed(
     path = await list_path(hub)
 
     async def frame() -> Json:
-        text = await socket.recv()
+        text = await watcher.recv()
         assert isinstance(text, str)
         assert text.endswith("\n")
         return json.loads(text)
 
-    async with asyncio.timeout(BOUND), hub.socket(f"{path}/watch") as socket:
+    async with asyncio.timeout(BOUND), hub.socket(f"{path}/watch") as watcher:
         assert [c["name"] for c in (await frame())["containers"]] == ["db", "web"]
         docker.rows = [WEB | {"Status": "Up 3 hours"}, DB]  # time alone is no change
         docker.rows = [WEB | {"State": "paused", "Status": "Up 3 hours (Paused)"}]
@@ -223,8 +222,8 @@ async def test_the_watch_sends_the_list_at_once_and_when_it_changed(
         assert (paused["status"], paused["running"]) == ("paused", False)
         docker.status, docker.rows = 500, {"message": "unwell"}
         assert "unwell" in (await frame())["warnings"][0]
-        await socket.send("hello")
-        assert await close_code(socket) == 1008
+        await watcher.send("hello")
+        assert await close_code(watcher) == 1008
 
 
 DOCKER = """#!/bin/sh
@@ -258,10 +257,10 @@ async def test_a_terminal_into_a_container(hub: Peer, docker: FakeEngine, cli: C
     agent = the_agent(await hub.workspace())["id"]
     command = quote('echo "in : $((40+2))"; stty size')
     query = f"container=box&container_user=1000:users&command={command}&width=91&height=31"
-    async with hub.terminal(agent, str(uuid.uuid4()), query) as socket:
-        output = await read_until(socket, b"31 91")
+    async with hub.terminal(agent, str(uuid.uuid4()), query) as terminal:
+        output = await read_until(terminal, b"31 91")
         assert b"in : 42" in output
-        assert await close_code(socket) == 1000
+        assert await close_code(terminal) == 1000
     host, *argv = cli()
     assert host.endswith("e.sock")
     assert argv == [
@@ -275,20 +274,20 @@ async def test_without_a_command_it_is_a_login_shell(
     hub: Peer, docker: FakeEngine, cli: Callable[[], list[str]]
 ) -> None:
     agent = the_agent(await hub.workspace())["id"]
-    async with hub.terminal(agent, str(uuid.uuid4()), "container=box") as socket:
-        await socket.send(json.dumps({"data": "echo shell-$((6*7))\r"}).encode())
-        await read_until(socket, b"shell-42")
-        await socket.send(json.dumps({"data": "exit\r"}).encode())
-        assert await close_code(socket) == 1000
+    async with hub.terminal(agent, str(uuid.uuid4()), "container=box") as terminal:
+        await terminal.send(json.dumps({"data": "echo shell-$((6*7))\r"}).encode())
+        await read_until(terminal, b"shell-42")
+        await terminal.send(json.dumps({"data": "exit\r"}).encode())
+        assert await close_code(terminal) == 1000
     assert "exec bash -l" in cli()[-1]
     assert docker.asked == []
 
 
 async def test_the_engines_own_words_are_seen(hub: Peer, docker: FakeEngine, cli: Callable[[], list[str]]) -> None:
     agent = the_agent(await hub.workspace())["id"]
-    async with hub.terminal(agent, str(uuid.uuid4()), "container=nobody") as socket:
-        await read_until(socket, b"No such container: nobody")
-        assert await close_code(socket) == 1000
+    async with hub.terminal(agent, str(uuid.uuid4()), "container=nobody") as terminal:
+        await read_until(terminal, b"No such container: nobody")
+        assert await close_code(terminal) == 1000
     assert "nobody" in cli()
     assert docker.asked == []
 
@@ -305,6 +304,6 @@ async def test_without_a_command_line_the_terminal_says_so(
 ) -> None:
     agent = the_agent(await hub.workspace())["id"]
     monkeypatch.setenv("PATH", str(tmp_path))
-    async with hub.terminal(agent, str(uuid.uuid4()), "container=box") as socket:
-        await read_until(socket, b"neither docker nor podman is installed\r\n")
-        assert await close_code(socket) == 1000
+    async with hub.terminal(agent, str(uuid.uuid4()), "container=box") as terminal:
+        await read_until(terminal, b"neither docker nor podman is installed\r\n")
+        assert await close_code(terminal) == 1000
