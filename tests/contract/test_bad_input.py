@@ -124,6 +124,15 @@ async def test_a_body_over_four_mebibytes_is_413(world: World) -> None:
     await refused(world, rows, 413, make)
 
 
+async def test_a_big_body_in_chunks_or_of_a_stranger_is_answered_too(world: World) -> None:
+    big = b"x" * (5 << 20)
+    row = next(row for row in ROWS if row.path.endswith("app-status"))
+    chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(big), big)
+    answer = await ask(world, row, ids={}, body=chunked, headers={"Transfer-Encoding": "chunked"})
+    assert answer.status == 413
+    assert (await ask(world, row, ids={}, body=big, token="")).status == 401
+
+
 async def test_a_body_of_four_mebibytes_is_read(world: World) -> None:
     status = {"app_slug": "claude", "state": "working", "message": "x"}
     body = json.dumps(status).encode()
@@ -222,3 +231,23 @@ async def test_a_malformed_query_parameter_is_named(world: World, label: str, na
         fields = {entry["field"] for entry in problem["validations"]}
         # an error within a search names the key of the search
         assert fields == {name} or (name == "q" and fields)
+
+
+async def test_what_the_documents_get_wrong_about_requests(world: World) -> None:
+    """The known errors 5 and 7: not both of two that are marked required; a `before` that nothing reads."""
+    hub, ids = world.hub, world.ids()
+    both = "/workspaceagents/me/external-auth?match=https://forge.acme.example/a&id=forge"
+    assert "message" in await hub.send("GET", both, status=400, token=world.token)
+    assert "message" in await hub.send("GET", "/workspaceagents/me/external-auth", status=400, token=world.token)
+    for path in (f"/workspaceagents/{ids['workspaceagent']}/logs", f"/workspacebuilds/{ids['workspacebuild']}/logs"):
+        lines = await hub.get(path)
+        assert lines
+        assert await hub.get(f"{path}?before=1") == lines
+        assert await hub.get(f"{path}?after={lines[0]['id']}&before=nonsense") == lines[1:]
+
+
+async def test_a_token_in_the_query_is_an_unknown_key_of_the_inbox(world: World) -> None:
+    for path in ("/notifications/inbox", "/notifications/inbox/watch"):
+        problem = await world.hub.get(f"{path}?coder_session_token={world.hub.token}", 400)
+        assert problem["validations"][0]["field"] == "coder_session_token"
+        assert world.hub.token not in json.dumps(problem)

@@ -56,6 +56,25 @@ async def test_routes_of_people_tell_apart_why_a_key_is_refused(world: World) ->
     assert {agent_like, longer, shorter} == {malformed}
 
 
+async def test_keys_that_are_over_are_refused_everywhere(world: World) -> None:
+    hub = world.hub
+
+    async def a_key() -> str:
+        return str((await hub.send("POST", "/users/me/keys", status=201))["key"])
+
+    expired, deleted, left = await a_key(), await a_key(), await a_key()
+    for key in (expired, deleted, left):
+        await hub.send("GET", "/users/me", token=key)
+    await hub.send("PUT", f"/users/me/keys/{expired[:10]}/expire", status=204)
+    await hub.send("DELETE", f"/users/me/keys/{deleted[:10]}", status=204)
+    await hub.send("POST", "/users/logout", token=left)
+    of_expired = await refusals(world, OF_USERS, expired)
+    of_deleted = await refusals(world, OF_USERS, deleted)
+    assert of_deleted == await refusals(world, OF_USERS, left) == await refusals(world, OF_USERS, UNKNOWN_KEY)
+    assert len(of_expired) == 1
+    assert "expired" in of_expired.pop()[1]
+
+
 async def test_routes_of_people_refuse_the_tokens_of_agents(world: World) -> None:
     assert len(await refusals(world, OF_USERS, world.token)) == 1
 

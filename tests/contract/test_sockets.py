@@ -252,8 +252,8 @@ async def test_a_hub_that_stops_says_1001(tmp_path: Path) -> None:
 
 
 async def test_who_does_not_answer_pings_is_closed_1001(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve, "PING_SECONDS", 0.05)
-    monkeypatch.setattr(serve, "PONG_SECONDS", 0.1)
+    monkeypatch.setattr(serve, "PING_SECONDS", 0.1)
+    monkeypatch.setattr(serve, "PONG_SECONDS", 0.8)
     async with a_world(tmp_path / "hub") as world:
         await asyncio.gather(*(_pinged(world, row) for row in LASTING))
 
