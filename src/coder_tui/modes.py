@@ -118,7 +118,7 @@ class ModeTracker:
     def leave(self) -> bytes:
         """What brings a terminal in this state back to what a fresh one has. The alternate screen is left last."""
         parts = [b"\x18\x1b\\"] if self._carry else []
-        # also what seems to be off: terminals differ in what resets leave on. But for origin mode, which moves the cursor.
+        # Also what seems off: terminals differ in what a reset leaves on. Not origin mode, which moves the cursor.
         touched = self._touched - {*ALTERNATE, 6} | (self._changed.keys() & {6})
         parts += [_set(mode, mode in _DEFAULT_ON) for mode in sorted(touched)]
         if self._other_keys:
