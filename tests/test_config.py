@@ -93,3 +93,14 @@ def test_durations(days: int, hours: int, minutes: int, seconds: int) -> None:
 def test_any_text_is_a_duration_or_a_value_error(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert parse_duration(text) > timedelta()
+
+
+def test_the_clipboard_setting(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    assert load_config(path=path, environ={}).clipboard == "ask"
+    path.write_text('clipboard = "deny"\n')
+    assert load_config(path=path, environ={}).clipboard == "deny"
+    assert load_config(path=path, environ={"CODER_TUI_CLIPBOARD": "allow"}).clipboard == "allow"
+    path.write_text('clipboard = "perhaps"\n')
+    with pytest.raises(ConfigError, match="clipboard"):
+        load_config(path=path, environ={})

@@ -4,6 +4,7 @@
 theme = "dark"
 quiet_after = "10m"           # a working agent that says nothing for this long is `quiet`
 due_within = "30m"            # a deadline this near is `due`
+clipboard = "ask"             # programs in terminals may copy (OSC 52): allow, ask (once per terminal), deny
 
 [deployments.acme]
 url = "https://dev.acme.io"
@@ -14,8 +15,8 @@ key_file = "me.key"
 header_command = "cloudflared-headers"   # optional: its output lines are extra headers, name=value
 ```
 
-The environment sets `CODER_TUI_THEME`, `CODER_TUI_QUIET_AFTER` and `CODER_TUI_DUE_WITHIN`. No secret is ever in the
-file: tokens live in files of their own.
+The environment sets `CODER_TUI_THEME`, `CODER_TUI_QUIET_AFTER`, `CODER_TUI_DUE_WITHIN` and `CODER_TUI_CLIPBOARD`. No
+secret is ever in the file: tokens live in files of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -34,7 +35,7 @@ from coder_tui import paths
 from coder_tui.errors import ConfigError
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
-_SETTINGS = ("theme", "quiet_after", "due_within")
+_SETTINGS = ("theme", "quiet_after", "due_within", "clipboard")
 
 
 def parse_duration(text: str) -> timedelta:
@@ -95,6 +96,7 @@ class Config(BaseModel):
     theme: str = ""
     quiet_after: Duration = timedelta(minutes=10)
     due_within: Duration = timedelta(minutes=30)
+    clipboard: Literal["allow", "ask", "deny"] = "ask"
     path: Path = Field(default=Path("config.toml"), exclude=True)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from coder_tui.errors import StorageError
 from coder_tui.feeds.memory import FILE, Memory
+from coder_tui.feeds.source import PtyTarget
 from coder_tui.fleet.snapshot import Key
 
 KEY = Key("acme", "w1", "main", "claude")
@@ -162,3 +163,46 @@ def test_the_last_fleet_belongs_to_name_and_url(tmp_path: Path) -> None:
     memory = reopened(memory)
     assert memory.fleet("acme", "https://acme.io") == (at, "two")
     assert memory.fleet("acme", "https://other.io") is None
+
+
+def terminal(reconnect: str, agent: str = "agent") -> PtyTarget:
+    return PtyTarget("acme", "w1", agent, reconnect, f"api {reconnect}", command="claude", container="dev")
+
+
+def test_terminals_survive_a_restart_in_their_order(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    for target in (terminal("b"), terminal("a"), terminal("elsewhere", "other")):
+        memory.keep_terminal(target)
+    memory.keep_terminal(terminal("b"))
+    memory = reopened(memory)
+    assert memory.terminals("acme", "agent") == [terminal("b"), terminal("a")]
+    memory.forget_terminal("b")
+    memory.forget_terminal("never was")
+    assert reopened(memory).terminals("acme", "agent") == [terminal("a")]
+    assert memory.terminals("laptop", "agent") == []
+
+
+def test_terminals_nobody_attached_for_long_are_dropped(tmp_path: Path) -> None:
+    then = datetime(2026, 1, 1, tzinfo=UTC)
+    old = Memory(tmp_path, lambda: then)
+    old.keep_terminal(terminal("old"))
+    old.keep_terminal(terminal("used"))
+    old.close()
+    used = Memory(tmp_path, lambda: then + timedelta(days=20))
+    used.keep_terminal(terminal("used"))
+    used.close()
+    assert Memory(tmp_path, lambda: then + timedelta(days=31)).terminals("acme", "agent") == [terminal("used")]
+
+
+def test_a_file_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.acknowledge(["a"], [KEY])
+    memory.close()
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.executescript("DROP TABLE terminal; PRAGMA user_version = 1")
+    db.close()
+    memory = Memory(tmp_path)
+    assert memory.acked == {"a"}
+    memory.keep_terminal(terminal("x"))
+    assert memory.terminals("acme", "agent") == [terminal("x")]
+    assert memory.undo() == [KEY]

@@ -124,6 +124,20 @@ class LocalSource:
     def __init__(self, argv: list[str] | None = None) -> None:
         self.argv = argv or ["bash", "--norc", "--noprofile"]
         self.opened: list[tuple[PtyTarget, LocalPty]] = []
+        self.kept: list[PtyTarget] = []
+
+    def terminals(self, deployment: str, agent_id: str) -> list[PtyTarget]:
+        """Those kept of the agent."""
+        return [one for one in self.kept if (one.deployment, one.agent_id) == (deployment, agent_id)]
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        """Keep it."""
+        if target not in self.kept:
+            self.kept.append(target)
+
+    def forget_terminal(self, reconnect: str) -> None:
+        """No more."""
+        self.kept = [one for one in self.kept if one.reconnect != reconnect]
 
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> LocalPty:
         """A PTY with the program, started when iterated."""

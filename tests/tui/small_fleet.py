@@ -236,6 +236,7 @@ class StoreSource:
         self.builds: list[tuple[Key, str]] = []
         self.acked: list[frozenset[str]] = []
         self.ptys: list[Pty] = []
+        self.kept: list[PtyTarget] = []
         self.followed: list[str] = []
         self.log_lines: list[str] = []
         self.detail_look = Look[Details]()
@@ -293,6 +294,16 @@ class StoreSource:
         pty.resize(columns, rows)
         self.ptys.append(pty)
         return pty
+
+    def terminals(self, deployment: str, agent_id: str) -> Sequence[PtyTarget]:
+        return [one for one in self.kept if (one.deployment, one.agent_id) == (deployment, agent_id)]
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        if target not in self.kept:
+            self.kept.append(target)
+
+    def forget_terminal(self, reconnect: str) -> None:
+        self.kept = [one for one in self.kept if one.reconnect != reconnect]
 
     def details(self, agent: AgentRef) -> AsyncIterator[Known[Details] | Trouble]:
         return self.detail_look.follow(agent)

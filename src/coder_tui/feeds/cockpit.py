@@ -133,6 +133,32 @@ class Cockpit:
         """Attach to a terminal."""
         return self._feed(target.deployment).open_pty(target, columns, rows)
 
+    def terminals(self, deployment: str, agent_id: str) -> Sequence[PtyTarget]:
+        """The agent's terminals of this run and those before it."""
+        try:
+            return self._memory.terminals(deployment, agent_id)
+        except StorageError as error:
+            self._warn(error)
+            return ()
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        """Remember it over restarts; where that fails, a warning says so."""
+        try:
+            self._memory.keep_terminal(target)
+        except StorageError as error:
+            self._warn(error)
+
+    def forget_terminal(self, reconnect: str) -> None:
+        """It ended, or its tab was closed."""
+        try:
+            self._memory.forget_terminal(reconnect)
+        except StorageError as error:
+            self._warn(error)
+
+    def _warn(self, error: StorageError) -> None:
+        if str(error) not in self._warnings:
+            self._warnings.append(str(error))
+
     def details(self, agent: AgentRef) -> AsyncGenerator[Known[Details] | Trouble, None]:
         """Everything about one agent."""
         return self._look(agent, lambda looks: looks.details(agent.workspace_id, agent.agent_id))
@@ -230,7 +256,6 @@ class Cockpit:
                     name, feed.url, feed.link.refreshed_at or self._clock.now(), dump_workspaces(rows)
                 )
             except StorageError as error:
-                if str(error) not in self._warnings:
-                    self._warnings.append(str(error))
+                self._warn(error)
             else:
                 self._saved[name] = rows

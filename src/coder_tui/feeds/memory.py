@@ -1,4 +1,4 @@
-"""What the program remembers between runs: acknowledgements with their undo steps, and the last known fleet.
+"""What the program remembers between runs: acknowledgements with their undo steps, the last known fleet, terminals.
 
 One SQLite file in the state directory (WAL, `synchronous=FULL`: an acknowledgement is on disk when it returns). Any
 number of programs may use it at once. A corrupt file is moved aside, never deleted, and said so in `warnings`; a
@@ -13,19 +13,25 @@ import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import astuple
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from coder_tui.errors import StorageError
+from coder_tui.feeds.source import PtyTarget
 from coder_tui.fleet.snapshot import Key
 from coder_tui.paths import ensure_private
 
 FILE = "state.db"
-_VERSION = 1
+_VERSION = 2
 _KEEP = timedelta(days=180)
 """How long an acknowledgement is kept; its event has left every list long before."""
-_SCHEMA = """
+_KEEP_TERMINALS = timedelta(days=30)
+"""How long the tab of a terminal is kept that nobody looks at: its agent is long gone."""
+# One entry per version of the file; what is missing is done in order.
+_SCHEMAS = (
+    """
 CREATE TABLE step (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, keys TEXT NOT NULL);
 CREATE TABLE ack (
     event_id TEXT PRIMARY KEY,
@@ -34,7 +40,22 @@ CREATE TABLE ack (
 ) WITHOUT ROWID;
 CREATE INDEX ack_step ON ack (step);
 CREATE TABLE fleet (deployment TEXT PRIMARY KEY, url TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL);
-"""
+""",
+    """
+CREATE TABLE terminal (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    reconnect TEXT NOT NULL UNIQUE,
+    deployment TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    command TEXT NOT NULL,
+    container TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE INDEX terminal_agent ON terminal (agent_id);
+""",
+)
 
 _MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html
 
@@ -131,6 +152,42 @@ class Memory:
         except sqlite3.Error as error:
             raise StorageError(f"cannot save the fleet to {self.path}", why=str(error)) from None
 
+    def terminals(self, deployment: str, agent_id: str) -> list[PtyTarget]:
+        """The terminals kept of one agent, in the order they were first attached. Raises StorageError."""
+
+        def read(db: sqlite3.Connection) -> list[PtyTarget]:
+            rows = db.execute(
+                "SELECT deployment, workspace_id, agent_id, reconnect, title, command, container FROM terminal"
+                " WHERE deployment = ? AND agent_id = ? ORDER BY id",
+                (deployment, agent_id),
+            )
+            return [PtyTarget(*map(str, row)) for row in rows]
+
+        return self._use(read)
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        """Keep it, or note that it was attached again. Raises StorageError."""
+
+        def write(db: sqlite3.Connection) -> None:
+            with _writing(db):
+                db.execute(
+                    "INSERT INTO terminal"
+                    " (deployment, workspace_id, agent_id, reconnect, title, command, container, at)"
+                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reconnect) DO UPDATE SET at = excluded.at",
+                    (*astuple(target), self._now().isoformat()),
+                )
+
+        self._use(write)
+
+    def forget_terminal(self, reconnect: str) -> None:
+        """It ended, or its tab was closed. Raises StorageError."""
+
+        def write(db: sqlite3.Connection) -> None:
+            with _writing(db):
+                db.execute("DELETE FROM terminal WHERE reconnect = ?", (reconnect,))
+
+        self._use(write)
+
     def close(self) -> None:
         """Close the file."""
         if self._db:
@@ -187,11 +244,13 @@ class Memory:
     def _migrate(self, db: sqlite3.Connection) -> None:
         if _version(db) < _VERSION:
             with _writing(db):
-                if _version(db) < _VERSION:  # not done by another program meanwhile
-                    for statement in _SCHEMA.split(";"):
+                known = _version(db)  # as another program may have left it meanwhile
+                for schema in _SCHEMAS[known:]:
+                    for statement in schema.split(";"):
                         db.execute(statement)
+                if known < _VERSION:
                     db.execute(f"PRAGMA user_version = {_VERSION}")
-                    if self._acked:  # put aside while we ran: what we know is not lost
+                    if self._acked and not known:  # put aside while we ran: what we know is not lost
                         self._restore(db)
         if _version(db) > _VERSION:
             raise StorageError(
@@ -205,6 +264,10 @@ class Memory:
         if db.execute("SELECT 1 FROM step WHERE at < ? LIMIT 1", (old,)).fetchone():
             with _writing(db):
                 db.execute("DELETE FROM step WHERE at < ?", (old,))
+        old = (self._now() - _KEEP_TERMINALS).isoformat()
+        if db.execute("SELECT 1 FROM terminal WHERE at < ? LIMIT 1", (old,)).fetchone():
+            with _writing(db):
+                db.execute("DELETE FROM terminal WHERE at < ?", (old,))
 
     def _restore(self, db: sqlite3.Connection) -> None:
         at = self._now().isoformat()

@@ -120,6 +120,15 @@ class Source(Protocol):
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach (nothing happens before iteration starts)."""
 
+    def terminals(self, deployment: str, agent_id: str) -> Sequence[PtyTarget]:
+        """The agent's terminals that were attached, by this program or a run before it, and have not ended."""
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        """Remember it over restarts, as well as can be: a disk that is full never keeps one from attaching."""
+
+    def forget_terminal(self, reconnect: str) -> None:
+        """It ended, or its tab was closed."""
+
     def details(self, agent: AgentRef) -> AsyncIterator[Known[Details] | Trouble]:
         """Everything about one agent, again whenever it changed, with its metadata live. Close to stop (all looks)."""
 
