@@ -24,6 +24,7 @@ from coder_tui.fleet.snapshot import Row
 from coder_tui.paths import state_dir
 from coder_tui.tui.actions import key_table
 from coder_tui.tui.app import CockpitApp
+from coder_tui.tui.layout import Page
 
 HERE = Path(__file__).parent
 PATIENCE = 60.0
@@ -113,6 +114,14 @@ async def main() -> None:
             await pilot.press("t")
             await pilot.pause(1.5)
 
+        async def details(pilot: Pilot[None]) -> None:
+            app = cast(CockpitApp, pilot.app)
+            pane = app.cockpit.closeups[Page.DETAILS]
+            app.cockpit.jump(row(app, "quiet").key)
+            await pilot.press(str(Page.DETAILS.number))
+            await until(pilot, lambda: any(str(one.key).startswith("metadata/") for one in pane.items))
+            await until(pilot, lambda: not any("waiting" in one.value for one in pane.items))
+
         async def nothing(pilot: Pilot[None]) -> None:
             await pilot.pause(0.2)
 
@@ -121,6 +130,7 @@ async def main() -> None:
             await pilot.pause(0.5)
 
         await shoot(credentials, "terminal", (140, 40), terminal)
+        await shoot(credentials, "details", (140, 40), details)
         await shoot(credentials, "light", (140, 40), nothing, "light")
         await shoot(credentials, "narrow", (80, 24), nothing)
         await shoot(credentials, "help", (120, 40), help_)

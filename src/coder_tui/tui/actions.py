@@ -46,7 +46,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
     Action("app.workspace", "w", "workspace", "Start, stop or restart this workspace", dangerous=True),
-    Action("app.extend", "x", "extend", "Put the stop of this workspace off by an hour", footer=True, dangerous=True),
+    Action("app.extend", "x", "extend", "Extend this workspace: it stops an hour later", footer=True, dangerous=True),
     Action("app.copy", "y", "copy", "Copy the message, or the name where there is none"),
     Action(
         "app.filter",
