@@ -14,7 +14,7 @@ from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual.strip import Strip
 
-from coder_tui.terminal.core import PLAIN, REPLACEMENT, Color, Run, Style, Underline
+from coder_tui.terminal.core import PLAIN, REPLACEMENT, UNCHANGED, Color, Colors, Run, Style, Underline
 
 # What `Segment(...)` and `style + style` do, without what is slow about them where nothing repeats: thousands of
 # segments and colours are made per second, and Rich would remember (and hash) each.
@@ -96,10 +96,13 @@ def _attributes(fields: tuple[Any, ...]) -> RichStyle:
 
 
 class Painter:
-    """Makes strips on a base style (the theme's foreground and background)."""
+    """Makes strips on the theme's foreground and background, or the program's own (OSC 10, 11, DECSCNM)."""
 
-    def __init__(self, base: RichStyle) -> None:
-        self.base = base
+    def __init__(self, theme: RichStyle, colors: Colors = UNCHANGED, *, reverse_screen: bool = False) -> None:
+        self.theme, self.colors, self.reverse_screen = theme, colors, reverse_screen
+        fg, bg = _color(colors.foreground) or theme.color, _color(colors.background) or theme.bgcolor
+        self.base = theme + RichStyle.from_color(*((bg, fg) if reverse_screen else (fg, bg)))
+        self.cursor = RichStyle.from_color(bg, _color(colors.cursor)) if colors.cursor else None
         # Keyed by identity, for speed; the entry keeps its key alive.
         self._styles: dict[int, tuple[Style, RichStyle]] = {}
 
@@ -114,7 +117,10 @@ class Painter:
 
     def _made(self, style: Style) -> RichStyle:
         base = self.base
-        colored = RichStyle.from_color(_color(style.fg) or base.color, _color(style.bg) or base.bgcolor)
+        fg, bg = style.fg, style.bg
+        if own := self.colors.palette:
+            fg, bg = (own.get(color, color) if isinstance(color, int) else color for color in (fg, bg))
+        colored = RichStyle.from_color(_color(fg) or base.color, _color(bg) or base.bgcolor)
         if style[3:] == PLAIN[3:]:  # all but the colours, and by far the most
             return colored
         return _added(_attributes(style[3:-1]), colored)

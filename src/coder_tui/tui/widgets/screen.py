@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
+from enum import IntEnum
+from itertools import groupby, pairwise
+from typing import TypeVar
 
 from rich.segment import Segment
 from rich.style import Style as RichStyle
@@ -15,9 +17,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from coder_tui.terminal.core import CursorShape, Modes, MouseTracking, Run, TerminalCore
+from coder_tui.terminal.core import CursorShape, Modes, MouseTracking, Point, Run, TerminalCore
 from coder_tui.terminal.keys import Action, Button, encode_mouse, encode_wheel_as_arrows
 from coder_tui.tui.widgets.cells import Painter, marked, split, toggled
+from coder_tui.tui.widgets.rowstrip import Pen, RowStrip
+from coder_tui.tui.widgets.lookback import LookBack
 
 FRAME_SECONDS = 1 / 30
 # A program that dies between the two halves of a synchronized update (mode 2026) must not freeze its screen.
@@ -25,7 +29,22 @@ SYNCHRONIZED_SECONDS = 0.15
 _WHEEL_ROWS = 3
 _BUTTONS: dict[int, Button] = {0: "none", 1: "left", 2: "middle", 3: "right"}
 
-Point = tuple[int, int]  # row, column: compares in reading order
+_T = TypeVar("_T")
+
+
+class _Mark(IntEnum):
+    """What is laid over a cell, the stronger the higher."""
+
+    NONE = 0
+    FOUND = 1
+    CURRENT = 2  # the found one on which one stands
+    SELECTED = 3
+    SPOT = 4
+
+
+# Told apart without colours too.
+_FOUND = RichStyle(color="black", bgcolor="yellow", underline=True)
+_CURRENT = RichStyle(color="black", bgcolor="bright_cyan", bold=True, underline=True)
 
 
 class TerminalScreen(Widget):
@@ -58,12 +77,33 @@ class TerminalScreen(Widget):
             super().__init__()
             self.text = text
 
+    class Scrolled(Message):
+        """The view is elsewhere in the history."""
+
+    class Link(Message):
+        """The mouse is over a hyperlink (OSC 8) or left it (empty); `opened` if the person asked to open it.
+
+        The target is what the program wrote: judge it before anything is done with it.
+        """
+
+        def __init__(self, uri: str, *, opened: bool = False) -> None:
+            super().__init__()
+            self.uri, self.opened = uri, opened
+
+    class Crashed(Message):
+        """The core raised: nothing of it is shown any more."""
+
+        def __init__(self, core: TerminalCore, error: Exception) -> None:
+            super().__init__()
+            self.core, self.error = core, error
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._core: TerminalCore | None = None
         self.core_lock = threading.Lock()
         self._active = False
         self._painter = Painter(RichStyle())
+        self._written: Pen | None = None
         self._strips: list[Strip] = []
         self._frame: asyncio.TimerHandle | None = None
         self._next_frame = 0.0
@@ -71,9 +111,13 @@ class TerminalScreen(Widget):
         self._everything = True
         self._cursor_row = 0
         self._scrolled = False
+        self._top = 0  # absolute row at the top of what is painted
+        self._look: LookBack | None = None
         self._anchor: Point | None = None
         self._selection: tuple[Point, Point] | None = None
+        self._chosen = ""  # the selected text, as it was selected
         self._pressed: Button = "none"
+        self._link = ""
 
     # What is shown
 
@@ -85,18 +129,32 @@ class TerminalScreen(Widget):
     def show(self, core: TerminalCore | None, lock: threading.Lock | None = None) -> None:
         """Show another core (or none), which is fed under `lock`."""
         self._core, self.core_lock = core, lock or threading.Lock()
-        self._selection = self._anchor = None
+        self._selection = self._anchor = self._look = None
         self._scrolled = core is not None
+        self._hover("")
         self._strips = []
         self._tell_colors()
         self.repaint()
 
     def _tell_colors(self) -> None:
         """The theme's colours, for programs that ask (OSC 10, 11) whether it is dark."""
-        base = self._painter.base
-        if self._core and base.color and base.bgcolor and base.color.triplet and base.bgcolor.triplet:
+        theme = self._painter.theme
+        if theme.color and theme.bgcolor and theme.color.triplet and theme.bgcolor.triplet:
+            foreground, background = theme.color.triplet, theme.bgcolor.triplet
+            self._ask(lambda core: core.set_colors(foreground, background), None)
+
+    def _ask(self, work: Callable[[TerminalCore], _T], otherwise: _T) -> _T:
+        """What `work` makes of the core, under its lock. A bug in the core costs this terminal, not the program."""
+        core = self._core
+        if core is None:
+            return otherwise
+        try:
             with self.core_lock:
-                self._core.set_colors(base.color.triplet, base.bgcolor.triplet)
+                return work(core)
+        except Exception as error:
+            self._core = self._look = None
+            self.post_message(self.Crashed(core, error))
+            return otherwise
 
     @property
     def active(self) -> bool:
@@ -144,9 +202,9 @@ class TerminalScreen(Widget):
     def notify_style_update(self) -> None:
         """Another theme: other colours for every cell."""
         super().notify_style_update()
-        base = self.rich_style
-        if base != self._painter.base:
-            self._painter = Painter(base)
+        theme = self.rich_style
+        if theme != self._painter.theme:
+            self._painter = Painter(theme, self._painter.colors, reverse_screen=self._painter.reverse_screen)
             self._tell_colors()
             self.repaint()
 
@@ -159,25 +217,44 @@ class TerminalScreen(Widget):
             return
         now = asyncio.get_running_loop().time()
         if core is None:
-            self._strips, self._everything = [], False
+            self._everything = False
             self.refresh()
             return
-        with self.core_lock:
-            if not self._everything and core.modes.synchronized and self._hold(now):
-                return
-            dirty: Iterable[int] = core.take_dirty()
-            cursor = core.cursor
+        if not self._everything and self._modes().synchronized and self._hold(now):
+            return
+        rows = self._ask(self._read, None)
+        if rows is None:
+            return
         if self._held is not None:
             self._held.cancel()
             self._held = None
         self._next_frame = now + FRAME_SECONDS
-        rows = set(range(core.rows)) if self._everything else {*dirty, self._cursor_row, cursor.y}
-        if self._selection and not rows.isdisjoint(self._selected_rows()):
-            rows.update(self._selected_rows())
-            self._selection = None
-        self._everything = False
-        self._cursor_row = cursor.y
         self._build(core, rows)
+
+    def _read(self, core: TerminalCore) -> set[int]:
+        """Take what is new from the core: the rows to paint."""
+        if self._look is not None:
+            self._look.follow()
+        dirty: Iterable[int] = core.take_dirty()
+        cursor, scroll, reverse = core.cursor, core.scrollback, core.modes.reverse_screen
+        top = scroll.length - scroll.offset
+        if core.colors is not self._painter.colors or reverse is not self._painter.reverse_screen:
+            self._painter = Painter(self._painter.theme, core.colors, reverse_screen=reverse)
+            self._everything = True
+        selected = self._selected_rows()
+        if top != self._top and (self._selection or self._look):
+            self._everything = True
+        rows = {*dirty, self._cursor_row, cursor.y}
+        # What was selected may be there no more. While one selects, it is read anew anyway.
+        selecting = self._anchor is not None or self._look is not None
+        if not selecting and (self._everything or rows & selected) and self._text(core) != self._chosen:
+            self._selection = None
+            rows |= selected
+        if self._everything:
+            rows = set(range(core.rows))
+        self._everything = False
+        self._cursor_row, self._top = cursor.y, top
+        return rows
 
     def _hold(self, now: float) -> bool:
         """Whether a frame being drawn (mode 2026) should be waited for. More output asks again."""
@@ -202,16 +279,13 @@ class TerminalScreen(Widget):
     def _row(self, core: TerminalCore, y: int) -> Strip:
         runs = core.row(y)
         painter = self._painter
-        columns = self._selected_columns(core, y)
-        if columns:
-            before, rest = split(runs, columns[0])
-            chosen, after = split(rest, columns[1] - sum(run.width for run in before))
-            segments = painter.segments(before) + toggled(painter.segments(chosen)) + painter.segments(after)
-            return Strip(segments, core.columns)
+        marks = self._marks(core, y)
+        if marks:
+            return Strip(self._marked(runs, marks), core.columns)
         cursor = core.cursor
         if cursor.visible and cursor.y == y and cursor.x < core.columns:
             return Strip(self._with_cursor(runs, cursor.x, cursor.shape), core.columns)
-        return painter.strip(runs, core.columns)
+        return RowStrip(self._pen(), runs, core.columns)
 
     def _with_cursor(self, runs: Sequence[Run], x: int, shape: CursorShape) -> list[Segment]:
         painter = self._painter
@@ -224,7 +298,7 @@ class TerminalScreen(Widget):
             # No cell can be hollow: an underline says where, without saying that keys go there.
             cell = marked(cell, RichStyle(underline2=True, dim=True))
         elif shape is CursorShape.BLOCK:
-            cell = toggled(cell)
+            cell = marked(cell, painter.cursor) if painter.cursor else toggled(cell)
         elif shape is CursorShape.UNDERLINE:
             cell = marked(cell, RichStyle(underline=True, bold=True))
         elif under[0].text.isspace():
@@ -232,6 +306,67 @@ class TerminalScreen(Widget):
         else:
             cell = toggled(marked(cell, RichStyle(dim=True)))
         return painter.segments(before) + cell + painter.segments(after)
+
+    def _marks(self, core: TerminalCore, y: int) -> list[_Mark]:
+        """What lies over each column of a row; empty if nothing does."""
+        row, look = self._top + y, self._look
+        spans: list[tuple[int, int, _Mark]] = []
+        if look is not None:
+            spans = [
+                (left, right, _Mark.CURRENT if index == look.current else _Mark.FOUND)
+                for left, right, index in look.matches_in(row)
+            ]
+            if look.spot[0] == row:
+                spans.append((look.spot[1], look.spot[1] + 1, _Mark.SPOT))
+        if self._selection is not None:
+            (top, left), (bottom, right) = self._selection
+            if top <= row <= bottom:
+                spans.append((left if row == top else 0, right if row == bottom else core.columns, _Mark.SELECTED))
+        if not spans:
+            return []
+        marks = [_Mark.NONE] * core.columns
+        for left, right, mark in spans:
+            for x in range(left, min(right, core.columns)):
+                marks[x] = max(marks[x], mark)
+        return marks
+
+    def _marked(self, runs: Sequence[Run], marks: Sequence[_Mark]) -> list[Segment]:
+        segments: list[Segment] = []
+        rest, owed = list(runs), 0  # a wide character across a border goes to the part after it
+        for mark, group in groupby(marks):
+            owed += len([*group])
+            part, rest = split(rest, owed)
+            owed -= sum(run.width for run in part)
+            painted = self._painter.segments(part)
+            if mark in (_Mark.FOUND, _Mark.CURRENT):
+                painted = marked(painted, _FOUND if mark is _Mark.FOUND else _CURRENT)
+            elif mark is _Mark.SELECTED or (mark is _Mark.SPOT and not (self._look and self._look.mark)):
+                painted = toggled(painted)
+            elif mark is _Mark.SPOT:
+                painted = marked(painted, RichStyle(underline2=True, bold=True))
+            segments += painted
+        return segments + self._painter.segments(rest)
+
+    def _pen(self) -> Pen:
+        """What writes rows now: another one after a change of theme, of the program's colours, or of filters."""
+        now = (self._painter, self.app.console, self.get_line_filters(), self.background_colors[1])
+        if self._written is None or not self._written.matches(*now):
+            self._written = Pen(*now)
+        return self._written
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The painted rows as they are: styles that would change them are the exception."""
+        if self.styles.text_opacity != 1 or self.opacity != 1 or self.styles.tint.a:
+            return super().render_lines(crop)
+        pen = self._pen()
+        strips = []
+        for y in crop.line_range:
+            strip = self.render_line(y)
+            if not isinstance(strip, RowStrip):
+                for each in pen.filters:
+                    strip = strip.apply_filter(each, pen.background)
+            strips.append(strip if crop.column_span == (0, strip.cell_length) else strip.crop(*crop.column_span))
+        return strips
 
     def render_line(self, y: int) -> Strip:
         """A painted row; the core is not asked here."""
@@ -251,20 +386,72 @@ class TerminalScreen(Widget):
             self._in_core(lambda core: core.scroll_to_bottom())
 
     def _in_core(self, move: Callable[[TerminalCore], None]) -> None:
-        if self._core is not None:
-            with self.core_lock:
-                move(self._core)
-                self._scrolled = self._core.scrollback.offset > 0
+        def work(core: TerminalCore) -> bool:
+            move(core)
+            if self._look is not None:
+                self._look.scrolled()
+            return core.scrollback.offset > 0
+
+        self._scrolled = self._ask(work, False)
+        self.repaint()
+        self.post_message(self.Scrolled())
+
+    @property
+    def lines_back(self) -> int:
+        """How many rows above the live screen the view is."""
+        return self._ask(lambda core: core.scrollback.offset, 0)
+
+    # Looking back
+
+    @property
+    def look(self) -> LookBack | None:
+        """Where the person looks back, if they do."""
+        return self._look
+
+    def look_back(self) -> None:
+        """Begin to look back, where the program's cursor is."""
+        if self._look is None:
             self._selection = None
-            self.repaint()
+            self._look = self._ask(LookBack, None)
+            self.look_at(LookBack.follow)
+
+    def look_no_more(self) -> None:
+        """Back to the live screen."""
+        if self._look is not None:
+            self._look = self._selection = None
+            self._in_core(lambda core: core.scroll_to_bottom())
+
+    def look_at(self, move: Callable[[LookBack], None]) -> None:
+        """Move the spot, or what is marked from it."""
+        look = self._look
+        if look is None:
+            return
+
+        def work(core: TerminalCore) -> bool:
+            move(look)
+            self._selection = look.selection
+            return core.scrollback.offset > 0
+
+        self._scrolled = self._ask(work, False)
+        self.repaint()
+        self.post_message(self.Scrolled())
+
+    def link_at_spot(self) -> str:
+        """The hyperlink under the spot."""
+        return self.link_at(self._look.spot[1], self._look.spot[0] - self._top) if self._look else ""
+
+    def link_at(self, x: int, y: int) -> str:
+        """The hyperlink at a cell of the view, as the program wrote it."""
+        core = self._core
+        if core is None or not (0 <= y < core.rows and 0 <= x < core.columns):
+            return ""
+        _, rest = split(core.row(y), x)
+        return rest[0].style.link if rest else ""
 
     # Mouse
 
     def _modes(self) -> Modes:
-        if self._core is None:
-            return Modes()
-        with self.core_lock:
-            return self._core.modes
+        return self._ask(lambda core: core.modes, Modes())
 
     def _report(self, event: events.MouseEvent, modes: Modes, button: Button, action: Action) -> None:
         x, y = max(0, event.x), max(0, event.y)
@@ -275,23 +462,36 @@ class TerminalScreen(Widget):
     def on_mouse_down(self, event: events.MouseDown) -> None:
         """A press belongs to the program if it asked for the mouse; shift keeps it here."""
         modes = self._modes()
+        if event.ctrl and event.button == 1 and (uri := self.link_at(event.x, event.y)):
+            self.post_message(self.Link(uri, opened=True))
+            return
         self.capture_mouse()
-        if modes.mouse is not MouseTracking.NONE and not event.shift:
+        if self._look is None and modes.mouse is not MouseTracking.NONE and not event.shift:
             self._pressed = _BUTTONS.get(event.button, "none")
             self._report(event, modes, self._pressed, "press")
         elif event.button == 1:
-            self._anchor = (event.y, event.x)
+            self._anchor = (self._top + event.y, event.x)
             self._select(None)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag a selection, or tell the program."""
         if self._anchor is not None:
-            here = (min(max(0, event.y), self.size.height - 1), min(max(0, event.x), self.size.width))
+            here = (self._top + min(max(0, event.y), self.size.height - 1), min(max(0, event.x), self.size.width))
             self._select((min(self._anchor, here), max(self._anchor, here)))
             return
+        self._hover(self.link_at(event.x, event.y))
         modes = self._modes()
-        if modes.mouse is not MouseTracking.NONE and not event.shift:
+        if self._look is None and modes.mouse is not MouseTracking.NONE and not event.shift:
             self._report(event, modes, self._pressed, "move")
+
+    def on_leave(self) -> None:
+        """The mouse is elsewhere."""
+        self._hover("")
+
+    def _hover(self, uri: str) -> None:
+        if uri != self._link:
+            self._link = uri
+            self.post_message(self.Link(uri))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
         """The selection is complete."""
@@ -303,7 +503,7 @@ class TerminalScreen(Widget):
                 self.post_message(self.Selected(text))
             return
         modes = self._modes()
-        if modes.mouse is not MouseTracking.NONE and self._pressed != "none":
+        if self._pressed != "none" and modes.mouse is not MouseTracking.NONE:
             self._report(event, modes, self._pressed, "release")
         self._pressed = "none"
 
@@ -319,7 +519,9 @@ class TerminalScreen(Widget):
         """To the program if it tracks the mouse, as arrows on the alternate screen, else through the history."""
         event.stop()
         modes = self._modes()
-        if modes.mouse is not MouseTracking.NONE and not event.shift:
+        if self._look is not None:
+            self.scroll_view(-_WHEEL_ROWS if up else _WHEEL_ROWS)
+        elif modes.mouse is not MouseTracking.NONE and not event.shift:
             self._report(event, modes, "wheel_up" if up else "wheel_down", "press")
         elif modes.alternate_screen:
             if modes.alternate_scroll:
@@ -327,41 +529,31 @@ class TerminalScreen(Widget):
         else:
             self.scroll_view(-_WHEEL_ROWS if up else _WHEEL_ROWS)
 
-    # Selection, in rows and columns of the view: it ends where the rows under it change.
+    # Selection, in absolute rows: it stays on its text, and ends where that changes.
 
     def _select(self, selection: tuple[Point, Point] | None) -> None:
-        if self._core is None or selection == self._selection:
+        core = self._core
+        if core is None or selection == self._selection:
             return
         rows = self._selected_rows()
         self._selection = selection
-        self._build(self._core, rows | self._selected_rows())
+        self._chosen = self._ask(self._text, "")
+        self._build(core, rows | self._selected_rows())
 
     def _selected_rows(self) -> set[int]:
-        return set() if self._selection is None else set(range(self._selection[0][0], self._selection[1][0] + 1))
-
-    def _selected_columns(self, core: TerminalCore, y: int) -> tuple[int, int] | None:
+        """The rows of the view with something selected."""
         if self._selection is None:
-            return None
-        (top, left), (bottom, right) = self._selection
-        if not top <= y <= bottom:
-            return None
-        return (left if y == top else 0), (right if y == bottom else core.columns)
+            return set()
+        (top, _), (bottom, _) = self._selection
+        return set(range(max(0, top - self._top), min(bottom - self._top, self.size.height - 1) + 1))
+
+    def _text(self, core: TerminalCore) -> str:
+        return core.text(*self._selection) if self._selection else ""
 
     @property
     def selected_text(self) -> str:
         """The marked text, without the blanks at line ends; empty if nothing is marked."""
-        core = self._core
-        if core is None or self._selection is None:
-            return ""
-        lines = []
-        for y in sorted(self._selected_rows()):
-            columns = self._selected_columns(core, y)
-            if columns is None or y >= core.rows:
-                continue
-            before, rest = split(core.row(y), columns[0])
-            chosen, _ = split(rest, columns[1] - sum(run.width for run in before))
-            lines.append("".join(run.text for run in chosen).rstrip())
-        return "\n".join(lines)
+        return self._ask(self._text, "")
 
 
 def _spans(rows: set[int]) -> list[tuple[int, int]]:

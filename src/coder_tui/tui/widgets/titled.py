@@ -42,13 +42,12 @@ class Titled(Widget, can_focus=True):
         self._retitle()
 
     def _retitle(self) -> None:
-        """The last name is worth more than what is above it."""
+        """Workspace and app say more than the agent between them."""
         room = self.outer_size.width - self._tail - _CORNERS
-        names = list(self._path) if self._tail and self._path else [self.PAGE, *self._path]
-        dot = f" {self.glyphs.dot} "
-        title = dot.join(names)
-        while room > 0 and len(names) > 1 and cell_len(title) > room:
-            names.pop(0 if names[0] != self.PAGE or len(names) == 2 else 1)
-            title = dot.join(names)
+        page = [] if self._tail and self._path else [self.PAGE]
+        names, dot = list(self._path), f" {self.glyphs.dot} "
+        title = dot.join([*page, *names])
+        if 0 < room < cell_len(title) and len(names) > 2:
+            title = dot.join([*page, names[0], names[-1]])
         # Content, not str: a name is not markup.
         self.border_title = Content(fit(title, room, self.glyphs.ellipsis) if room > 0 else title)
