@@ -1,0 +1,145 @@
+"""Rows of terminal cells that write their own escape sequences.
+
+Textual paints a row in three steps: a segment and a Rich style per run, a filter over every segment, and sequences
+out of styles. Where nothing repeats (random colours) that costs ten microseconds a run, at thousands of runs a frame.
+A `RowStrip` goes from runs to sequences at once, and makes segments only where something is laid over it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+from rich.color import Color as RichColor
+from rich.console import Console
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import ANSIToTruecolor, LineFilter
+from textual.strip import Strip
+
+from coder_tui.terminal.core import PLAIN, Run, Style, Underline
+from coder_tui.tui.widgets.cells import Painter, aligned
+
+_CACHE = 2048  # freeing it all at once must not be felt
+_NO_ATTRIBUTES = PLAIN[3:-1]
+
+
+@lru_cache(maxsize=256)
+def _attribute_codes(fields: tuple[Any, ...]) -> str:
+    """SGR codes of a style's attributes (its fields after the colours), with a semicolon after each."""
+    style = Style(None, None, None, *fields)
+    underline = {Underline.NONE: 0, Underline.DOUBLE: 21}.get(style.underline, 4)
+    codes = (
+        style.bold * 1,
+        style.dim * 2,
+        style.italic * 3,
+        underline,
+        style.blink * 5,
+        style.reverse * 7,
+        style.strike * 9,
+    )
+    return "".join(f"{code};" for code in codes if code)
+
+
+class Pen:
+    """Turns a painter's styles into the sequences for one console, through the app's filters."""
+
+    def __init__(self, painter: Painter, console: Console, filters: Sequence[LineFilter], background: Color) -> None:
+        self.painter, self.console, self.filters, self.background = painter, console, tuple(filters), background
+        # Keyed by identity, for speed; the entry keeps its key alive.
+        self._sequences: dict[int, tuple[Style, str]] = {}
+        # Direct colours go out as they are, unless the console has fewer, or a filter changes them.
+        self._direct = console.color_system == "truecolor" and all(type(one) is ANSIToTruecolor for one in filters)
+        base = self.filtered([Segment(" ", painter.base)])[0].style
+        self._fg = _color_codes(base.color if base else None, foreground=True)
+        self._bg = _color_codes(base.bgcolor if base else None, foreground=False)
+
+    def matches(self, painter: Painter, console: Console, filters: Sequence[LineFilter], background: Color) -> bool:
+        """Whether it still is the pen for these."""
+        now = (self.painter, self.console, self.filters, self.background)
+        return now == (painter, console, tuple(filters), background)
+
+    def filtered(self, segments: list[Segment]) -> list[Segment]:
+        """Segments as the app's filters change them."""
+        for each in self.filters:
+            segments = each.apply(segments, self.background)
+        return segments
+
+    def sequence(self, style: Style) -> str:
+        """What switches to `style`, whatever was before."""
+        entry = self._sequences.get(id(style))
+        if entry is None:
+            if len(self._sequences) >= _CACHE:
+                self._sequences.clear()
+            entry = self._sequences[id(style)] = (style, self._made(style))
+        return entry[1]
+
+    def _made(self, style: Style) -> str:
+        fg, bg = style[0], style[1]
+        if self._direct and not style.dim and not isinstance(fg, int) and not isinstance(bg, int):
+            front = "38;2;%d;%d;%d" % fg if fg else self._fg
+            back = "48;2;%d;%d;%d" % bg if bg else self._bg
+            fields = style[3:-1]
+            attributes = _attribute_codes(fields) if fields != _NO_ATTRIBUTES else ""
+            return f"\x1b[0;{attributes}{front};{back}m"
+        strip = Strip(self.filtered([Segment("x", self.painter.style(style))]), 1)
+        return "\x1b[0m" + strip.render(self.console).partition("x")[0]
+
+    def write(self, runs: Sequence[Run]) -> str:
+        """A row of runs."""
+        known, sequence = self._sequences, self.sequence
+        parts: list[str] = []
+        last: Style | None = None
+        for run in runs:
+            text, style, width, _ = run
+            if style is not last:
+                entry = known.get(id(style))
+                parts.append(entry[1] if entry else sequence(style))
+                last = style
+            if style.invisible:
+                text = " " * width
+            elif len(text) != width or not text.isascii():
+                text = aligned(run)
+            parts.append(text)
+        parts.append("\x1b[0m")
+        return "".join(parts)
+
+
+class RowStrip(Strip):
+    """A row of runs, `columns` cells wide in all, as painted or (`filtered`) as the app's filters change it."""
+
+    __slots__ = ("_filtered", "_made", "_pen", "_runs")
+
+    def __init__(self, pen: Pen, runs: Sequence[Run], columns: int, *, filtered: bool = False) -> None:
+        self._pen, self._runs, self._filtered = pen, runs, filtered
+        super().__init__((), columns)
+        self._made: list[Segment] | None = None
+
+    @property
+    def _segments(self) -> list[Segment]:
+        """What Textual cuts, joins and colours, made when it does."""
+        if self._made is None:
+            segments = self._pen.painter.segments(self._runs)
+            self._made = self._pen.filtered(segments) if self._filtered else segments
+        return self._made
+
+    @_segments.setter
+    def _segments(self, segments: list[Segment]) -> None:
+        self._made = segments
+
+    def through_filters(self) -> RowStrip:
+        """The row to be written."""
+        return RowStrip(self._pen, self._runs, self.cell_length, filtered=True)
+
+    def render(self, console: Console) -> str:
+        """The sequences of the whole row."""
+        if not self._filtered or console is not self._pen.console:
+            return super().render(console)
+        if self._render_cache is None:
+            self._render_cache = self._pen.write(self._runs)
+        return self._render_cache
+
+
+def _color_codes(color: RichColor | None, *, foreground: bool) -> str:
+    return ";".join(color.get_ansi_codes(foreground)) if color else ("39" if foreground else "49")
