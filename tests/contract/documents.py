@@ -38,9 +38,10 @@ KNOWN_ERRORS = {
     # beyond the eleven, seen while this test was written
     12: "routes that create are said to answer 200; they answer 201",
     13: "routes that upgrade are said to answer 200; they answer 101",
-    16: "the list of tokens has a username in each, which is not drawn (schema.py)",
-    15: "not an error: a hub has its user from the start, so making the first one is refused",
     14: "the provisioner of a template is said to be terraform only; the code knows echo as well (schema.py)",
+    15: "the list of tokens has a username in each, which is not drawn (schema.py)",
+    # no error, but another answer
+    16: "a hub has its user from the start: making the first one is refused",
 }
 
 ANSWERS: dict[Key, tuple[int, Json, int]] = {
@@ -51,7 +52,7 @@ ANSWERS: dict[Key, tuple[int, Json, int]] = {
     ("POST", "/users/{}/workspaces"): (201, "codersdk.Workspace", 12),
     ("POST", "/organizations/{}/members/{}/workspaces"): (201, "codersdk.Workspace", 12),
     ("POST", "/workspaces/{}/builds"): (201, "codersdk.WorkspaceBuild", 12),
-    ("POST", "/users/first"): (409, "codersdk.Response", 15),
+    ("POST", "/users/first"): (409, "codersdk.Response", 16),
 }
 """Status and schema of the wire where the documents are wrong, and the number of the error."""
 
