@@ -33,6 +33,16 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _speed(text: str) -> float:
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = -1
+    if not 0.01 <= speed <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is no speed (0.01 to 1000)")
+    return speed
+
+
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535; 0 picks a free one)")
@@ -150,6 +160,28 @@ def build() -> Parser:
     push.add_argument("--level", default="info", choices=LEVELS, help="of every line (default: info)")
     push.set_defaults(run="coder_tui.cli.logs:push")
 
+    attach = verbs.add_parser(
+        "attach",
+        parents=[_connection()],
+        usage="coder-tui attach WHAT [options] [-- CMD...]",
+        help="a terminal elsewhere in this terminal, without the cockpit; ctrl+] leaves it",
+        description=(
+            "The terminal of an app, or a shell, or CMD in a session of its own. ctrl+] leaves it, twice sends it. "
+            "In a pipe, stdin is typed and output printed. Exit code 0 when left or ended: a terminal tells none."
+        ),
+    )
+    attach.add_argument("what", metavar="WHAT", nargs="+", help="OWNER/NAME[.AGENT][/APP], or a filter as in ls")
+    attach.add_argument("--record", type=Path, metavar="FILE", help="write what is shown as asciicast v2")
+    attach.add_argument("--record-input", action="store_true", help="and what is typed: passwords too")
+    attach.set_defaults(run="coder_tui.cli.attach:run", command=[])
+
+    play = verbs.add_parser("play", help="show a recording (asciicast v2, v3)")
+    play.add_argument("file", type=Path, metavar="FILE")
+    play.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="times as fast")
+    play.add_argument("--idle-limit", type=_seconds, metavar="S", help="no pause longer than S seconds")
+    play.add_argument("--raw", action="store_true", help="into this terminal as it is, for recordings you trust")
+    play.set_defaults(run="coder_tui.cli.play:run")
+
     report = verbs.add_parser("report", help="say how an agent is doing (inside a workspace)")
     report.add_argument("--state", required=True, choices=STATES)
     report.add_argument("--message", default="", help="one line, at most 160 bytes are sent")
@@ -194,7 +226,7 @@ def build() -> Parser:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse `argv`. What follows `--` after `new` and `gitssh` is taken word for word. Raises UsageError."""
+    """Parse `argv`. What follows `--` after `new`, `attach` and `gitssh` is taken word for word. Raises UsageError."""
     words, command = list(argv), []
     if "--" in words:
         border = words.index("--")
@@ -204,7 +236,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         raise UsageError("a token is never given on the command line", fix="use --token-file or CODER_SESSION_TOKEN")
     arguments = build().parse_args(words)
     if command and not hasattr(arguments, "command"):
-        raise UsageError(f"nothing may follow --: {command[0]!r}", fix="only `new` and `gitssh` take a command")
+        raise UsageError(
+            f"nothing may follow --: {command[0]!r}", fix="only `new`, `attach` and `gitssh` take a command"
+        )
     if command:
         arguments.command = command
     return arguments

@@ -71,10 +71,14 @@ class PtyLost:
 
 @dataclass(frozen=True, slots=True)
 class PtyEnded:
-    """The session is over (close 1000) or cannot be had (`failed`). Nothing more follows."""
+    """The session is over (close 1000) or cannot be had (`failed`, then with what `errors.py` exits for it).
+
+    Nothing more follows.
+    """
 
     why: str
     failed: bool = False
+    exit_code: int = 0
 
 
 PtyEvent = PtyOpened | PtyOutput | PtyLost | PtyEnded

@@ -20,7 +20,7 @@ from coder_tui.client.budget import Budget
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import PtyEnded, PtyEvent, PtyLost, PtyOpened, PtyOutput
 from coder_tui.client.sockets import Closed, hopeless, open_socket, protocol_mismatch, receive
-from coder_tui.errors import ApiError, CoderTuiError
+from coder_tui.errors import ApiError, CoderTuiError, NotFoundError
 from coder_tui.wire.pty import encode_request
 
 BUFFER = 256 << 10
@@ -67,6 +67,8 @@ class PtyStream:
         self._taken = asyncio.Event()
         self._outgoing = bytearray()
         self._typed = asyncio.Event()
+        self._sending = False
+        self._sent = asyncio.Event()
         self._attached = False
         self._driver: asyncio.Task[None] | None = None
         self._closed = False
@@ -77,6 +79,12 @@ class PtyStream:
             self._queue(encode_request(data=data))
             if self._on_typed:
                 self._on_typed()
+
+    async def drain(self) -> None:
+        """Wait until what was typed is with the socket, or dropped because the link is down."""
+        while self._attached and (self._outgoing or self._sending):
+            self._sent.clear()
+            await self._sent.wait()
 
     def resize(self, columns: int, rows: int) -> None:
         """The new size in cells; sent again after each reconnect."""
@@ -142,13 +150,14 @@ class PtyStream:
                 if closed.code == 1000:
                     return self._tell(PtyEnded(closed.reason or "the program ended"))
                 if closed.hopeless:
-                    return self._tell(PtyEnded(str(protocol_mismatch(closed)), failed=True))
+                    return self._tell(_failure(protocol_mismatch(closed)))
                 again, why = again or self._attached, closed.why
             except CoderTuiError as error:
                 if hopeless(error):
-                    return self._tell(PtyEnded(_sentence(error), failed=True))
+                    return self._tell(_failure(error))
                 why = error.why or error.what
-            self._attached = False
+            self._attached = self._sending = False
+            self._sent.set()
             self._tell(PtyLost(why, self._backoff.lost()))
             await self._backoff.pause()
 
@@ -183,7 +192,10 @@ class PtyStream:
                 if not self._outgoing:
                     self._typed.clear()
                 if chunk:
+                    self._sending = True
                     await socket.send(chunk)
+                    self._sending = False
+                self._sent.set()
         except ConnectionClosed:
             return  # the reader tells why
 
@@ -206,8 +218,9 @@ class PtyStream:
         self._arrived.set()
 
 
-def _sentence(error: CoderTuiError) -> str:
+def _failure(error: CoderTuiError) -> PtyEnded:
     # before the upgrade a real deployment answers with a web page: the status is all there is to go by
     if isinstance(error, ApiError) and error.status in _REFUSED:
-        return _REFUSED[error.status]
-    return str(error)
+        code = NotFoundError.exit_code if error.status == 404 else error.exit_code
+        return PtyEnded(_REFUSED[error.status], failed=True, exit_code=code)
+    return PtyEnded(str(error), failed=True, exit_code=error.exit_code)

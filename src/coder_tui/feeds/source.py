@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
+from uuid import UUID, uuid5
 
 from coder_tui.client.events import (
     LogBatch,
@@ -48,6 +49,7 @@ __all__ = [
     "PtyTarget",
     "Source",
     "Trouble",
+    "shell_token",
 ]
 
 
@@ -74,6 +76,14 @@ class PtyTarget:
     title: str
     command: str = ""
     container: str = ""
+
+
+_SHELLS = UUID("6f1d7a52-6f0f-4a0e-9d7c-0f3f5b6f9a11")  # names our shells among all version 5 UUIDs
+
+
+def shell_token(agent_id: str) -> str:
+    """The reconnect token of our shell on an agent: the same from everywhere, so that it is found again."""
+    return str(uuid5(_SHELLS, agent_id))
 
 
 class PtyStream(Protocol):

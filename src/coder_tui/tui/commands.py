@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import uuid
 import webbrowser
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.feeds.source import PtyTarget, Source
+from coder_tui.feeds.source import PtyTarget, Source, shell_token
 from coder_tui.fleet.explain import explain
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
@@ -24,7 +23,6 @@ from coder_tui.tui.states import path_of
 
 EXTEND_BY = timedelta(hours=1)
 """How far one `x` puts the deadline off."""
-_SHELL = uuid.UUID("6f1d7a52-6f0f-4a0e-9d7c-0f3f5b6f9a11")  # names our shells among all version 5 UUIDs
 
 
 def pty_of_app(row: Row) -> PtyTarget | None:
@@ -49,7 +47,7 @@ def shell_of(row: Row) -> PtyTarget | None:
         deployment=row.key.deployment,
         workspace_id=row.workspace.id,
         agent_id=row.agent.id,
-        reconnect=str(uuid.uuid5(_SHELL, row.agent.id)),
+        reconnect=shell_token(row.agent.id),
         title=f"{row.workspace.title} {row.agent.name} shell",
     )
 
