@@ -115,3 +115,14 @@ def test_tabs_fit_or_shrink_to_numbers(pages: tuple[Page, ...]) -> None:
                 continue
             assert sum(len(word) + 3 for word in words) <= width
     assert labels(pages, pages[0], 120) == [page.value.capitalize() for page in pages]
+
+
+async def test_a_title_keeps_workspace_and_app() -> None:
+    async with stage(Page.NETWORK) as on:
+        timeline = on.screen.timeline
+        await on.press("2")
+        assert str(timeline.border_title) == "kira/api-refactor · claude"  # 31 cells beside the tabs
+        await on.pilot.resize_terminal(220, 60)
+        assert str(timeline.border_title) == "kira/api-refactor · main · claude"
+        await on.pilot.resize_terminal(100, 30)
+        assert str(timeline.border_title) == "Timeline · kira/api-refactor · main · claude"
