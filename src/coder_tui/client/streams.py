@@ -7,10 +7,11 @@ need to see: that a stream is lost, why, and when it is tried again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from websockets.asyncio.client import ClientConnection
 
@@ -22,7 +23,7 @@ from coder_tui.errors import ApiError, CoderTuiError, ProtocolError
 from coder_tui.text import one_line
 from coder_tui.wire import sse
 from coder_tui.wire.base import WireModel
-from coder_tui.wire.logs import WorkspaceAgentLog
+from coder_tui.wire.logs import ProvisionerJobLog, WorkspaceAgentLog
 from coder_tui.wire.problems import Problem
 from coder_tui.wire.workspaces import Workspace
 
@@ -53,6 +54,7 @@ class WatchEnded:
     error: CoderTuiError
 
 
+_Reader = Callable[[bytes], list[LogLine]]
 WatchEvent = Watched | WatchLost | WatchEnded
 
 
@@ -113,19 +115,37 @@ class Streams:
         After a break it resumes behind the last id. A normal close means that the agent was replaced, or that the
         server stops: so it is believed when a second open ends the same way with nothing new.
         """
+        path = f"workspaceagents/{agent_id}/logs"
+        over = 2, "the agent belongs to an older build, or was stopped"
+        async with aclosing(self._follow(path, _agent_lines, over)) as events:
+            async for event in events:
+                yield event
+
+    async def follow_build(self, build_id: str) -> AsyncGenerator[LogEvent, None]:
+        """`GET /workspacebuilds/{id}/logs?follow`: all lines of a build, then live ones; it ends with the job.
+
+        A line's `source_id` is its stage.
+        """
+        path = f"workspacebuilds/{build_id}/logs"
+        async with aclosing(self._follow(path, _build_lines, (1, ""))) as events:
+            async for event in events:
+                yield event
+
+    async def _follow(self, path: str, read: _Reader, over: tuple[int, str]) -> AsyncGenerator[LogEvent, None]:
+        """One log from its beginning. `over`: how many normal closes with nothing new between are its end, and why."""
         backoff = Backoff(self._clock)
         last = 0
         ends = 0
         announce: LogMark | None = LogMark.OPEN
         while True:
             try:
-                async with self._log_socket(agent_id, last) as socket:
+                async with self._log_socket(path, last) as socket:
                     backoff.opened()
                     if announce is LogMark.OPEN:
                         yield LogNote(LogMark.OPEN)
                         announce = LogMark.LIVE
                     while True:
-                        lines = await _parse_lines(await receive(socket), last)
+                        lines = await _parse_lines(read, await receive(socket), last)
                         backoff.proved()
                         if lines:
                             last, ends = lines[-1].id, 0
@@ -144,8 +164,8 @@ class Streams:
                     yield LogNote(LogMark.FAILED, str(error))
                     return
                 ends, why = 0, error.why or error.what
-            if ends > 1:
-                yield LogNote(LogMark.ENDED, "the agent belongs to an older build, or was stopped")
+            if ends >= over[0]:
+                yield LogNote(LogMark.ENDED, over[1])
                 return
             retry_at = backoff.lost()
             if not ends:
@@ -154,11 +174,11 @@ class Streams:
             await backoff.pause()
 
     @asynccontextmanager
-    async def _log_socket(self, agent_id: str, after: int) -> AsyncIterator[ClientConnection]:
+    async def _log_socket(self, path: str, after: int) -> AsyncIterator[ClientConnection]:
         query: dict[str, str | int] = {"follow": "true", "after": after, "no_compression": "true"}
         socket = await open_socket(
             self._rest.credentials,
-            f"workspaceagents/{agent_id}/logs",
+            path,
             query,
             tls=self._rest.tls,
             budget=self._rest.budget,
@@ -217,16 +237,21 @@ async def _parse(model: type[M], data: bytes) -> M:
     return await asyncio.to_thread(model.read, data) if len(data) > _BIG else model.read(data)
 
 
-async def _parse_lines(data: bytes, last: int) -> tuple[LogLine, ...]:
-    return await asyncio.to_thread(_lines, data, last) if len(data) > _BIG else _lines(data, last)
-
-
-def _lines(data: bytes, last: int) -> tuple[LogLine, ...]:
+async def _parse_lines(read: _Reader, data: bytes, last: int) -> tuple[LogLine, ...]:
     """The lines of one frame behind `last`, ascending."""
-    lines = [
+    lines = await asyncio.to_thread(read, data) if len(data) > _BIG else read(data)
+    return tuple(sorted((line for line in lines if line.id > last), key=attrgetter("id")))
+
+
+def _agent_lines(data: bytes) -> list[LogLine]:
+    """A frame of an agent's log is an array."""
+    return [
         LogLine(line.id, line.created_at, line.level, line.source_id, line.output)
         for line in read_list(WorkspaceAgentLog, data)
-        if line.id > last
     ]
-    lines.sort(key=lambda line: line.id)
-    return tuple(lines)
+
+
+def _build_lines(data: bytes) -> list[LogLine]:
+    """A frame of a build's log is one line."""
+    line = ProvisionerJobLog.read(data)
+    return [LogLine(line.id, line.created_at, line.log_level, line.stage or line.log_source, line.output)]

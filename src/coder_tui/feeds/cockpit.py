@@ -129,6 +129,12 @@ class Cockpit:
             async for event in events:
                 yield event
 
+    async def follow_build(self, deployment: str, build_id: str) -> AsyncGenerator[LogEvent, None]:
+        """The log of one build."""
+        async with aclosing(self._feed(deployment).follow_build(build_id)) as events:
+            async for event in events:
+                yield event
+
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach to a terminal."""
         return self._feed(target.deployment).open_pty(target, columns, rows)

@@ -129,6 +129,14 @@ class DeploymentFeed:
             async for event in events:
                 yield event
 
+    async def follow_build(self, build_id: str) -> AsyncGenerator[LogEvent, None]:
+        """See `Streams.follow_build`. Raises UnreachableError while `run()` is not running."""
+        if self._streams is None:
+            raise self._not_running()
+        async with aclosing(self._streams.follow_build(build_id)) as events:
+            async for event in events:
+                yield event
+
     async def looks(self) -> Looks:
         """What may be asked while somebody looks; waits for `run()` to be under way."""
         while self._looks is None:

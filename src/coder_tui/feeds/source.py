@@ -127,6 +127,9 @@ class Source(Protocol):
     def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
         """History, then live lines, of one agent. Close the iterator to stop."""
 
+    def follow_build(self, deployment: str, build_id: str) -> AsyncIterator[LogEvent]:
+        """History, then live lines, of one build, until it is done; a line's source is its stage."""
+
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach (nothing happens before iteration starts)."""
 

@@ -44,6 +44,11 @@ _SEQUENCE = re.compile(
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c]*(?:\x07|\x9c|\x1b\\)?"
     r"|\x1b[ -/]*[0-~]?"
 )
+_ENCODED = re.compile(
+    rb"(?:\x1b\[|\xc2\x9b)[0-?]*[ -/]*[@-~]?"
+    rb"|(?:\x1b[\]PX^_]|\xc2[\x90\x98\x9d-\x9f])(?:(?!\xc2\x9c)[^\x07\x1b\n])*(?:\x07|\xc2\x9c|\x1b\\)?"
+    rb"|\x1b[ -/]*[0-~]?"
+)  # the same in UTF-8, within a line
 # C0, DEL, C1; then what reorders or hides text (UAX #9, zero width, tags, line separators); lone surrogates.
 _INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f]"
@@ -86,6 +91,11 @@ def runs(text: str) -> list[Run]:
 def plain(text: str) -> str:
     """The words of a display line as painted, without style."""
     return "".join(run.text for run in runs(text))
+
+
+def strip(data: bytes) -> bytes:
+    """UTF-8 lines without their escape sequences; line breaks stay where they are."""
+    return _ENCODED.sub(b"", data)
 
 
 def _visible(text: str, style: Style, column: int) -> Iterator[Run]:

@@ -1,7 +1,7 @@
 """An append-only, bounded store of log lines: bytes blobs and compact columns, no Python object per line.
 
 Lines are numbered from 0 in order of arrival and keep their number for good, so that scroll positions and hits stay
-right when old lines are dropped. The text lies in chunks of about 64 KiB: each is one UTF-8 blob (every line ends in
+right when old lines are dropped. The text lies in chunks of about 256 KiB: each is one UTF-8 blob (every line ends in
 `\\n`) with a column each for line ends, levels, sources, times and ids. A full chunk is sealed (its text becomes
 immutable bytes), so a search may read it while lines arrive, and dropping the oldest lines frees one chunk without
 moving the others.
@@ -12,7 +12,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, count, islice, repeat
 from operator import add
 from typing import NamedTuple
@@ -24,12 +24,22 @@ DEFAULT_LIMIT = 64 << 20
 """Bytes an agent's buffer may hold unless told otherwise."""
 
 _CODES = {name: code for code, name in enumerate(LEVELS) if name and code != NOTE}
-_CHUNK = 64 << 10  # bytes of text at which a chunk is sealed
+_CHUNK = 256 << 10  # bytes of text at which a chunk is sealed
 _SLICE = 256  # lines handled by one pass over the columns
 _COLUMNS = 4 + 1 + 4 + 8 + 8  # bytes per line in the columns of a chunk
 
 RawLine = tuple[int, float, str, str, str]
 """What `append` takes: server id, POSIX seconds, level name, source id, output (raw, may hold line breaks)."""
+
+
+class Columns(NamedTuple):
+    """What `extend` takes: a few hundred outputs as columns of one length, with what a `RawLine` has of each."""
+
+    ids: Sequence[int]
+    times: Sequence[float]
+    levels: Sequence[str]
+    sources: Sequence[str]
+    outputs: Sequence[str]
 
 
 class LogView(NamedTuple):
@@ -50,28 +60,32 @@ class LogView(NamedTuple):
 class Block(NamedTuple):
     """A run of neighbouring lines for one search pass: `data` is their UTF-8 text, each line ended by `\\n`.
 
-    `levels` (codes) and `sources` (indices into `LogBuffer.sources`) have one entry per line.
+    `levels` (codes), `sources` (indices into `LogBuffer.sources`) and `times` have one entry per line.
     """
 
     first: int
     data: bytes
     levels: bytes
     sources: array[int]
+    times: array[float]
+    escapes: bool
+    """There may be escape sequences in `data`."""
 
 
 class _Chunk:
     """Neighbouring lines. `text` is a bytearray while it grows; `ends[i]` is the offset behind line i's newline."""
 
-    __slots__ = ("ends", "first", "ids", "levels", "sources", "text", "times")
+    __slots__ = ("ends", "escapes", "first", "ids", "levels", "sources", "text", "times")
 
     def __init__(self, first: int) -> None:
         self.first = first
         self.text: bytearray | bytes = bytearray()
         self.ends = array("I")
-        self.levels = bytearray()
+        self.levels: bytearray | bytes = bytearray()
         self.sources = array("I")
         self.times = array("d")
         self.ids = array("q")
+        self.escapes = True  # not looked for before it is sealed
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -79,7 +93,8 @@ class _Chunk:
     def seal(self) -> None:
         """Give back what the growing columns hold in reserve; the text never changes again."""
         self.text = bytes(self.text)
-        self.levels = bytearray(bytes(self.levels))
+        self.escapes = b"\x1b" in self.text or b"\xc2" in self.text  # C1 controls begin with C2 in UTF-8
+        self.levels = bytes(self.levels)
         for name in ("ends", "sources", "times", "ids"):
             setattr(self, name, getattr(self, name)[:])
 
@@ -151,18 +166,26 @@ class LogBuffer:
         An event loop looks at its clock between two steps.
         """
         for rows in _slices(lines):
-            if any("\n" in row[4] or "\r" in row[4] for row in rows):
-                parts = ((*row[:4], part) for row in rows for part in _split(row[4]))
-                for split in _slices(parts):
-                    self._append(split)
-                    yield
-            else:
-                self._append(rows)
+            yield from self.extend(Columns(*zip(*rows, strict=True)))
+
+    def extend(self, columns: Columns) -> Iterator[None]:
+        """Like `feed`, for at most a few hundred outputs that are columns already. Iterate it to the end."""
+        joined = "\n".join(columns.outputs)
+        if "\r" in joined or joined.count("\n") >= max(1, len(columns.outputs)):
+            rows_of = zip(*columns, strict=True)
+            parts = ((id, at, level, source, part) for id, at, level, source, text in rows_of for part in _split(text))
+            for rows in _slices(parts):
+                split = Columns(*zip(*rows, strict=True))
+                self._append(split, "\n".join(split.outputs))
                 yield
+        elif columns.outputs:
+            self._append(columns, joined)
+            yield
 
     def note(self, text: str, at: float) -> None:
         """Add a divider of our own (level `note`, id -1): what happened to the stream at this place."""
-        self._append([(-1, at, "note", "", " ".join(text.split()))], level=NOTE)
+        words = " ".join(text.split())
+        self._append(Columns((-1,), (at,), ("note",), ("",), (words,)), words, level=NOTE)
 
     def line(self, number: int, limit: int | None = None) -> LogView:
         """The line with that number, at most `limit` bytes of its text. IndexError when dropped or not there yet."""
@@ -178,30 +201,38 @@ class LogBuffer:
         source_id = self.sources[chunk.sources[row]]
         return LogView(number, chunk.ids[row], chunk.times[row], chunk.levels[row], source_id, text, end - cut)
 
-    def blocks(self, number: int = 0) -> Iterator[Block]:
-        """The lines from `number` on, block by block. Sealed chunks are not copied."""
+    def since(self, at: float) -> int:
+        """Number of the first line that is not older than `at` (POSIX seconds); `end` when all are."""
+        for chunk in self._chunks:
+            if len(chunk) and chunk.times[-1] >= at:
+                return chunk.first + next(row for row, time in enumerate(chunk.times) if time >= at)
+        return self.end
+
+    def blocks(self, number: int = 0, most: int | None = None) -> list[Block]:
+        """The lines from `number` on, block by block, at most `most` blocks. Sealed chunks are not copied.
+
+        Blocks never change: another thread may read them.
+        """
         number = max(number, self.first)
         if number >= self.end:
-            return
-        for chunk in list(islice(self._chunks, self._find(number), None)):
-            row = max(number - chunk.first, 0)
-            start = chunk.ends[row - 1] if row else 0
-            data = chunk.text if not start and isinstance(chunk.text, bytes) else bytes(memoryview(chunk.text)[start:])
-            yield Block(chunk.first + row, data, bytes(chunk.levels[row:]), chunk.sources[row:])
+            return []
+        start = self._find(number)
+        stop = None if most is None else start + most
+        return [_block(chunk, max(number - chunk.first, 0)) for chunk in islice(self._chunks, start, stop)]
 
     def _find(self, number: int) -> int:
         return bisect_right(self._chunks, number, key=lambda chunk: chunk.first) - 1
 
-    def _append(self, rows: list[RawLine], *, level: int | None = None) -> None:
-        ids, times, levels, sources, outputs = zip(*rows, strict=True)
-        joined = "\n".join(outputs)
+    def _append(self, columns: Columns, joined: str, *, level: int | None = None) -> None:
+        """Add outputs without line breaks; `joined` are they with line breaks between."""
+        ids, times, levels, sources, outputs = columns
         data = joined.encode("utf-8", "replace")
         sizes = map(len, outputs) if len(data) == len(joined) else (len(o.encode("utf-8", "replace")) for o in outputs)
         chunk = self._chunks[-1]
         ends = islice(accumulate(sizes, initial=len(chunk.text)), 1, None)
         # Every column is made before the first one grows: a bad line leaves them all as they were.
         new_ends = array("I", map(add, ends, count(1)))
-        new_levels = bytes(map(_CODES.get, levels, repeat(0))) if level is None else bytes([level] * len(rows))
+        new_levels = bytes(map(_CODES.get, levels, repeat(0))) if level is None else bytes([level] * len(ids))
         new_sources = array("I", map(self._sources.__getitem__, sources))
         new_times, new_ids = array("d", times), array("q", ids)
         chunk.text += data
@@ -211,7 +242,7 @@ class LogBuffer:
         chunk.sources += new_sources
         chunk.times += new_times
         chunk.ids += new_ids
-        self._bytes += len(data) + 1 + _COLUMNS * len(rows)
+        self._bytes += len(data) + 1 + _COLUMNS * len(ids)
         if len(chunk.text) >= _CHUNK or len(chunk) * _COLUMNS >= _CHUNK:
             chunk.seal()
             self._chunks.append(_Chunk(self.end))
@@ -228,6 +259,16 @@ def _slices(lines: Iterable[RawLine]) -> Iterator[list[RawLine]]:
     rest = iter(lines)
     while rows := list(islice(rest, _SLICE)):
         yield rows
+
+
+def _block(chunk: _Chunk, row: int) -> Block:
+    """The chunk's lines from its `row` on."""
+    if not row and isinstance(chunk.text, bytes) and isinstance(chunk.levels, bytes):
+        return Block(chunk.first, chunk.text, chunk.levels, chunk.sources, chunk.times, chunk.escapes)
+    start = chunk.ends[row - 1] if row else 0
+    data = bytes(memoryview(chunk.text)[start:])
+    levels = bytes(chunk.levels[row:])
+    return Block(chunk.first + row, data, levels, chunk.sources[row:], chunk.times[row:], chunk.escapes)
 
 
 def _split(output: str) -> list[str]:

@@ -2,24 +2,29 @@
 
     term := ["!"] ( word | "/" regex "/" | "level" (":" | "=" | ">=" | "<=" | ">" | "<") name | "source:" name )
 
-A line must satisfy every term. Words and regexes without capital letters ignore case (the line is lowered), with one
-they do not. Regexes are Python's, applied to each line alone. `source:` matches a part of the source's name.
-The text searched is the raw one, escape sequences included. Our own dividers pass every filter.
+A line must satisfy every term. Words and regexes without capital letters ignore case, with one they do not. Regexes
+are RE2's (see `engine`), applied to each line alone. `source:` matches a part of the source's name.
+Escape sequences are not part of the text searched. Our own dividers pass every filter.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
-import warnings
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
 from coder_tui.errors import UsageError
+from coder_tui.logs import ansi
 from coder_tui.logs.buffer import LEVELS, NOTE, Block, LogBuffer
+from coder_tui.logs.engine import Pattern, PatternError, compiled
 
+_SLICE = 0.025  # seconds that a slice should take
+_HERE = 32 << 10  # bytes that are searched on the spot
+_FEW = 16  # of so many lines one must still be wanted, or each is looked at alone
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
     ":": int.__eq__,
     "=": int.__eq__,
@@ -44,7 +49,7 @@ class FilterError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A word or a regex. `fold`: the line is lowered before it is searched."""
+    """A word or a regex. `fold`: upper and lower case are the same."""
 
     source: str
     regex: bool = False
@@ -56,31 +61,9 @@ class Text:
         letters = re.sub(r"\\.", "", self.source) if self.regex else self.source
         return letters == letters.lower()
 
-    def pattern(self) -> re.Pattern[str]:
-        """The term as a regex for one line."""
-        with warnings.catch_warnings():  # FutureWarning: possible nested set
-            warnings.simplefilter("ignore")
-            return re.compile(self.source if self.regex else re.escape(self.source), re.MULTILINE)
-
-    def finder(self) -> Callable[[str, int], int] | None:
-        """Finds the next hit in many lines joined, at or after a position (-1: none).
-
-        None when the regex could match across a line break, so that lines must be tried one by one.
-        """
-        if not self.regex:
-            needle = self.source
-            return lambda text, position: text.find(needle, position)
-        if (safe := line_safe(self.source)) is None:
-            return None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            search = re.compile(safe, re.MULTILINE).search
-
-        def find(text: str, position: int) -> int:
-            match = search(text, position)
-            return match.start() if match else -1
-
-        return find
+    def pattern(self) -> Pattern:
+        """The term ready to search. Raises PatternError."""
+        return compiled(self.source, regex=self.regex, fold=self.fold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +93,8 @@ class Query:
 
     def marks(self, line: str) -> list[tuple[int, int]]:
         """Where the positive words and regexes hit in a painted line: (start, end) in characters, to highlight."""
-        found: list[tuple[int, int]] = []
-        for term in self.terms:
-            if not isinstance(term, Text) or term.negate:
-                continue
-            subject = line.lower() if term.fold else line
-            if len(subject) == len(line):
-                found.extend(match.span() for match in term.pattern().finditer(subject) if match[0])
-        return sorted(found)
+        positive = (term for term in self.terms if isinstance(term, Text) and not term.negate)
+        return sorted(span for term in positive for span in term.pattern().spans(line))
 
 
 def parse(text: str) -> Query:
@@ -156,111 +133,93 @@ def _term(match: re.Match[str]) -> Term:
         term = Text(match["regex"].replace("\\/", "/"), True, negate)
         try:
             term.pattern()
-        except re.error as error:
-            raise FilterError(match.start("regex") + (error.pos or 0), f"the regex is wrong: {error.msg}") from None
+        except PatternError as error:
+            raise FilterError(match.start("regex") + error.position, f"the regex is wrong: {error}") from None
         return term
     if not match["word"]:
         raise FilterError(match.end(), "expected a word or /regex/ after !")
     return Text(match["word"], negate=negate)
 
 
-def line_safe(pattern: str) -> str | None:
-    """The regex rewritten so that it cannot match a line break, or None when that is not certain.
-
-    `\\s` becomes `[^\\S\\n]` and `[^x]` becomes `[^\\nx]`; what is not known to be harmless is refused.
-    """
-    if any(ord(character) < 0x20 for character in pattern) or re.search(r"\(\?(?![:=!]|<[=!]|P[<=])", pattern):
-        return None
-    out: list[str] = []
-    inside = negated = False  # of a character class
-    i = 0
-    while i < len(pattern):
-        character = pattern[i]
-        piece = pattern[i : i + 2] if character == "\\" else character
-        i += len(piece)
-        if character == "\\":
-            escape = piece[1:]
-            if inside and not negated and escape.isalnum() and escape not in "dwS":
-                return None
-            if not inside and escape in _WIDE:
-                piece = _WIDE[escape]
-            elif escape.isalnum() and escape not in ("dDwWsSt" if inside else "dwSbBt123456789"):
-                return None
-        elif inside:
-            inside = character != "]"
-        elif character == "[":
-            inside = True
-            if negated := pattern[i : i + 1] == "^":
-                piece, i = "[^\\n", i + 1
-            if pattern[i : i + 1] == "]":  # a literal one
-                piece, i = piece + "\\]", i + 1
-        out.append(piece)
-    return "".join(out)
-
-
-_WIDE = {"s": r"[^\S\n]", "D": r"[^\d\n]", "W": r"[^\w\n]"}
-
-
 class Filter:
-    """The lines of one buffer that pass a query, kept up to date by `update`. `hits` are line numbers, ascending."""
+    """The lines of one buffer that pass a query, kept up to date. `hits` are line numbers, ascending.
+
+    `update` does it all at once. For a long log the owner lets another thread `scan` what `take` gives, and hands the
+    result to `accept`; only `scan` may run outside the owner's thread.
+    """
 
     def __init__(self, query: Query, buffer: LogBuffer) -> None:
         self.query = query
         self.hits = array("Q")
         self._buffer = buffer
         self._next = 0
-        texts = sorted((term for term in query.terms if isinstance(term, Text)), key=_cheapest_first)
-        self._lead = texts[0].finder() if texts and not texts[0].negate else None
-        self._lead_folds = bool(texts) and texts[0].fold
-        self._others = [(t.pattern().search, t.fold, t.negate) for t in (texts[1:] if self._lead else texts)]
+        self._texts = [
+            (term.pattern(), term.negate)
+            for term in sorted((term for term in query.terms if isinstance(term, Text)), key=_cheapest_first)
+        ]
         codes = frozenset(range(NOTE)).intersection(*(t.codes for t in query.terms if isinstance(t, Levels)))
-        self._level = re.compile(b"[" + b"".join(b"\\x%02x" % code for code in sorted(codes | {NOTE})) + b"]")
+        wanted = b"[" + b"".join(b"\\x%02x" % code for code in sorted(codes)) + b"]" if codes else b"(?!)"
+        self._level = None if len(codes) == NOTE else re.compile(wanted)
         self._names = [term for term in query.terms if isinstance(term, SourceName)]
 
-    def update(self, budget: float = float("inf")) -> bool:
-        """Search the lines that are new, for about `budget` seconds (a block of 64 KiB at least).
+    @property
+    def waiting(self) -> int:
+        """Lines not searched yet."""
+        return self._buffer.end - max(self._next, self._buffer.first)
 
-        Forgets hits whose lines were dropped. False when there is more to do.
-        """
+    def update(self) -> None:
+        """Search all lines that are new, here and now."""
+        self.accept(self.scan(self.take()))
+
+    def take(self, most: int | None = None) -> list[Block]:
+        """The next blocks to search, at most `most`."""
+        return self._buffer.blocks(self._next, most)
+
+    def scan(self, blocks: Iterable[Block]) -> list[tuple[int, list[int]]]:
+        """Search blocks in order: where each ends, and its hits."""
+        allowed = self._allowed() if self._names else None
+        return [
+            (block.first + len(block.levels), [block.first + row for row in self._rows(block, allowed)])
+            for block in blocks
+        ]
+
+    def accept(self, done: Iterable[tuple[int, list[int]]]) -> None:
+        """Add what `scan` found, and forget hits whose lines were dropped."""
+        for end, numbers in done:
+            if end > self._next:  # else somebody else was quicker
+                self.hits.extend(numbers[bisect_left(numbers, self._next) :])
+                self._next = end
         if self.hits and self.hits[0] < self._buffer.first:
             del self.hits[: bisect_left(self.hits, self._buffer.first)]
-        deadline = monotonic() + budget
-        for block in self._buffer.blocks(self._next):
-            self.hits.extend(block.first + row for row in self._scan(block))
-            self._next = block.first + len(block.levels)
-            if monotonic() > deadline:
+
+    def _rows(self, block: Block, allowed: frozenset[int] | None) -> Sequence[int]:
+        """Rows of the block that pass, ascending: the cheap questions first, the text of few lines one by one."""
+        levels = block.levels
+        rows: Sequence[int] = range(len(levels))
+        if self._level is not None:
+            rows = [match.start() for match in self._level.finditer(levels)]
+        if allowed is not None:
+            rows = [row for row in rows if block.sources[row] in allowed]
+        if rows and self._texts:
+            rows = self._search(ansi.strip(block.data) if block.escapes else block.data, rows, len(levels))
+        if NOTE in levels:
+            rows = sorted({*rows, *(row for row, level in enumerate(levels) if level == NOTE)})
+        return rows
+
+    def _search(self, data: bytes, rows: Sequence[int], total: int) -> Sequence[int]:
+        lines: list[bytes] = []
+        for pattern, negate in self._texts:
+            if not rows:
                 break
-        return self._next >= self._buffer.end
-
-    def _scan(self, block: Block) -> Iterator[int]:
-        """Rows of the block that pass, ascending."""
-        rows = self._candidates(block)
-        notes = {match.start() for match in re.finditer(bytes([NOTE]), block.levels)}
-        if notes:
-            rows = iter(sorted(notes.union(rows)))
-        sources = self._allowed() if self._names else None
-        lines: list[bytes] | None = None
-        for row in rows:
-            if row not in notes:
-                if not self._level.match(block.levels, row):
-                    continue
-                if sources is not None and block.sources[row] not in sources:
-                    continue
-                if self._others:
-                    lines = lines or block.data.split(b"\n")
-                    line = lines[row].decode("utf-8")
-                    if not all(
-                        bool(search(line.lower() if fold else line)) != negate for search, fold, negate in self._others
-                    ):
-                        continue
-            yield row
-
-    def _candidates(self, block: Block) -> Iterator[int]:
-        """Rows worth a closer look: those the first word or regex hits, else those of the right level."""
-        if self._lead is None:
-            return (match.start() for match in self._level.finditer(block.levels))
-        text = block.data.decode("utf-8")
-        return _hit_rows(text.lower() if self._lead_folds else text, self._lead)
+            if len(rows) * _FEW < total:
+                lines = lines or data.split(b"\n")
+                rows = [row for row in rows if pattern.matches(lines[row]) != negate]
+            elif len(rows) == total and not negate:
+                rows = pattern.rows(data)
+            else:
+                hit = set(pattern.rows(data))
+                rows = [row for row in rows if (row in hit) != negate]
+        return rows
 
     def _allowed(self) -> frozenset[int]:
         names = [self._buffer.name_of(source_id).lower() for source_id in self._buffer.sources]
@@ -269,16 +228,26 @@ class Filter:
         )
 
 
+async def catch_up(found: Filter, tell: Callable[[], None]) -> None:
+    """Search all that waits without holding the event loop; `tell` is called when there is more to show.
+
+    Much of it is searched in slices by two threads at a time: RE2 lets them run beside each other and the loop.
+    """
+    blocks = found.take(2)
+    if len(blocks) < 2 and sum(len(block.data) for block in blocks) <= _HERE:
+        found.accept(found.scan(blocks))
+        tell()
+        return
+    while blocks:
+        began, half = monotonic(), (len(blocks) + 1) // 2
+        parts = (part for part in (blocks[:half], blocks[half:]) if part)
+        for done in await asyncio.gather(*(asyncio.to_thread(found.scan, part) for part in parts)):
+            found.accept(done)
+        tell()
+        most = len(blocks) * _SLICE / (monotonic() - began + 1e-6)
+        blocks = found.take(int(min(max(2, most), 4 * len(blocks))))
+
+
 def _cheapest_first(term: Text) -> tuple[bool, bool, int]:
     """Order of search: positive before negative, words before regexes, long before short."""
     return term.negate, term.regex, -len(term.source)
-
-
-def _hit_rows(text: str, find: Callable[[str, int], int]) -> Iterator[int]:
-    """Rows of the lines in `text` (each ended by a line break) with at least one hit, by counting line breaks."""
-    row = position = 0
-    while 0 <= (hit := find(text, position)) < len(text):
-        row += text.count("\n", position, hit)
-        yield row
-        position = text.find("\n", hit) + 1
-        row += 1

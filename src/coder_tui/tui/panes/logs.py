@@ -18,7 +18,7 @@ from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import LogBatch, LogMark, LogNote, Source
 from coder_tui.fleet.snapshot import Key, Row
 from coder_tui.logs.buffer import LogBuffer
-from coder_tui.logs.search import Filter, FilterError, Query, parse
+from coder_tui.logs.search import Filter, FilterError, Query, catch_up, parse
 from coder_tui.text import one_line
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import glyphs
@@ -178,9 +178,8 @@ class LogsPane(Widget, can_focus=True):
 
     async def _search(self) -> None:
         """Bring the filter up to date with the lines."""
-        while (found := self._found) is not None and not found.update(_SLICE):
-            self._changed()
-            await asyncio.sleep(0)
+        if self._found is not None:
+            await catch_up(self._found, self._changed)
         self._changed()
 
     def _changed(self) -> None:

@@ -1,0 +1,178 @@
+"""Words and regexes compiled to find lines in a block of text: by RE2 where it is installed, else by Python's `re`.
+
+RE2 is linear in the text whatever the pattern, and lets other threads run while it searches. It has neither
+backreferences nor look-around, and its `\\d \\s \\w \\b` are ASCII; Python's follow Unicode.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import cache, lru_cache
+from importlib import import_module
+from typing import Any, Protocol
+
+_DENSE = 16  # hits in a block after which we ask whether there are too many to be looked at one by one
+_SPARSE = 1 << 10  # bytes to the next hit, on average, that are few enough
+_LITERAL = 3  # characters that a literal must have to be worth a pass of its own
+_LONG = 1000  # characters of a regex beyond which we look for no literal
+
+
+class PatternError(Exception):
+    """The regex is wrong at `position` (characters from 0)."""
+
+    def __init__(self, words: str, position: int = 0) -> None:
+        super().__init__(words)
+        self.position = position
+
+
+class Pattern(Protocol):
+    """A word or a regex, ready to search; any thread may."""
+
+    def rows(self, data: bytes) -> list[int]:
+        """Rows of the lines with a hit, ascending. `data` is UTF-8, each line ended by a line break."""
+
+    def matches(self, line: bytes) -> bool:
+        """Is there a hit in one line, given without its end?"""
+
+    def spans(self, line: str) -> list[tuple[int, int]]:
+        """Where it hits in one line: (start, end) in characters, without empty hits."""
+
+
+@lru_cache(maxsize=64)
+def compiled(source: str, *, regex: bool, fold: bool) -> Pattern:
+    """A word as it stands, or a regex that is tried on each line alone; `fold` ignores case. Raises PatternError."""
+    re2 = engine()
+    return _Python(source, regex, fold) if re2 is None else _Re2(re2, source, regex, fold)
+
+
+@cache
+def engine() -> Any:
+    """The module `re2` (google-re2), or None where it has no wheel."""
+    try:
+        return import_module("re2")
+    except ImportError:
+        return None
+
+
+class _Re2:
+    def __init__(self, re2: Any, source: str, regex: bool, fold: bool) -> None:
+        options = re2.Options()
+        options.never_nl = options.never_capture = True
+        options.log_errors = False
+        options.max_mem = 64 << 20  # bytes; the default makes a big pattern fall back to a slow automaton
+        flags = "(?mi)" if fold else "(?m)"
+        pattern = _anchors(source) if regex else re2.escape(source)
+        try:
+            self._pattern = re2.compile(flags + pattern, options)
+            self._to_end = re2.compile(f"{flags}(?:{pattern}).*", options)
+        except re2.error as error:
+            raise _explain(error, source) from None
+        literal = required(source) if regex else ""
+        self._literal = re2.compile(f"{flags}{re2.escape(literal)}.*", options) if literal else None
+        self._word = b"" if regex else source.encode("utf-8", "replace")
+        self._fold = fold
+
+    def rows(self, data: bytes) -> list[int]:
+        found = None
+        if self._literal is not None:
+            found = self._walk(self._literal, data, verify=True)
+        elif self._word:
+            found = self._walk(self._to_end, data)
+            if found is None and not (self._fold and not (data.isascii() and self._word.isascii())):
+                word, text = self._word, data.lower() if self._fold else data
+                return [row for row, line in enumerate(text.split(b"\n")) if word in line]
+        return self._walk(self._to_end, data, patient=True) or [] if found is None else found
+
+    def _walk(self, pattern: Any, data: bytes, *, verify: bool = False, patient: bool = False) -> list[int] | None:
+        """Rows hit by a pattern that matches to the end of the line. None: too many, unless `patient`."""
+        rows: list[int] = []
+        row = position = hits = 0
+        for match in pattern.finditer(data):
+            start, end = match.span()
+            if start < position:  # an empty match at the end of a line that was hit
+                continue
+            if start >= len(data):
+                break
+            hits += 1
+            if hits > _DENSE and hits * _SPARSE > start and not patient:
+                return None
+            row += data.count(b"\n", position, start)
+            if not verify or self._pattern.search(data, data.rfind(b"\n", 0, start) + 1, end):
+                rows.append(row)
+            row += 1
+            position = end + 1
+        return rows
+
+    def matches(self, line: bytes) -> bool:
+        return self._pattern.search(line) is not None
+
+    def spans(self, line: str) -> list[tuple[int, int]]:
+        return [match.span() for match in self._pattern.finditer(line) if match.group()]
+
+
+class _Python:
+    def __init__(self, source: str, regex: bool, fold: bool) -> None:
+        try:
+            with warnings.catch_warnings():  # FutureWarning: possible nested set
+                warnings.simplefilter("ignore")
+                self._pattern = re.compile(
+                    source if regex else re.escape(source), re.MULTILINE | (re.IGNORECASE if fold else 0)
+                )
+        except re.error as error:
+            raise PatternError(error.msg, error.pos or 0) from None
+
+    def rows(self, data: bytes) -> list[int]:
+        search = self._pattern.search
+        return [row for row, line in enumerate(data.decode("utf-8").split("\n")[:-1]) if search(line)]
+
+    def matches(self, line: bytes) -> bool:
+        return self._pattern.search(line.decode("utf-8")) is not None
+
+    def spans(self, line: str) -> list[tuple[int, int]]:
+        return [match.span() for match in self._pattern.finditer(line) if match[0]]
+
+
+def _anchors(source: str) -> str:
+    """`\\A` and `\\z` mean the ends of the line: a block of lines is searched at once."""
+    return re.sub(r"\\(.)", lambda match: {"A": "^", "z": "$"}.get(match[1], match[0]), source, flags=re.DOTALL)
+
+
+def _explain(error: Exception, source: str) -> PatternError:
+    """Python's parser knows the place of a fault; what only RE2 refuses is said in its words."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            re.compile(source)
+    except re.error as found:
+        return PatternError(found.msg, found.pos or 0)
+    words = error.args[0] if error.args else ""
+    return PatternError(words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words))
+
+
+def required(source: str) -> str:
+    """The longest literal that every match of the regex contains, or nothing when that is not plain to see."""
+    if len(source) > _LONG or re.search(r"\(\?(?![:P])|\\[QEC]|(?<!\\)\|", source):
+        return ""
+    best = current = ""
+    depth = position = 0
+    while position < len(source):
+        token = _TOKEN.match(source, position)
+        if token is None:
+            return ""
+        position = token.end()
+        depth += (token[0] == "(") - (token[0] == ")")
+        literal, repeat = token["literal"], token["repeat"]
+        if literal and not depth and (not repeat or repeat == "+"):
+            current += literal[-1]
+        if not literal or repeat or depth:
+            best, current = max(best, current, key=len), ""
+    best = max(best, current, key=len)
+    return best if len(best) >= _LITERAL else ""
+
+
+# a literal character or an escaped one that is no letter or digit, a class, any other escape, anything else
+_TOKEN = re.compile(
+    r"(?:(?P<literal>\\[^\w\s]|[^\\\[\](){}.*+?^$|])|\[\^?\]?(?:\\.|[^\]\\])*\]|\\.|[^\\\[])(?P<repeat>[*+?]|\{[\d,]*\})?",
+    re.DOTALL,
+)
