@@ -393,7 +393,7 @@ async def test_a_renewed_shell_takes_the_place_of_the_old_one() -> None:
         await press(pilot, "s")
         old = source.ptys[0].target
         renewed = replace(old, reconnect="another")
-        screen.terminal.post_message(TerminalPane.NewShell(renewed))
+        screen.terminal.post_message(TerminalPane.NewShell(renewed, old))
         await pilot.pause()
         screen.action_leave_terminal()
         await press(pilot, "s")

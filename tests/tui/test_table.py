@@ -35,6 +35,7 @@ HOLDERS = {
     "containers": ContainersPane,
     "logs": LogsPane,
     "terminal": TerminalPane,
+    "copy": TerminalPane,
 }
 
 

@@ -19,6 +19,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from coder_tui.cli.signals import EndSignals
 from coder_tui.feeds.source import Source
 from coder_tui.tui import app as tui_app
+from coder_tui.tui.panes.terminal import Clipboard
 
 
 class Output(io.TextIOWrapper):
@@ -95,13 +96,20 @@ class Cockpit(tui_app.CockpitApp):
 
 
 async def show(
-    source: Source, signals: EndSignals, *, seconds: float | None = None, note: str = "", read_only: bool, theme: str
+    source: Source,
+    signals: EndSignals,
+    *,
+    seconds: float | None = None,
+    note: str = "",
+    read_only: bool,
+    theme: str,
+    clipboard: Clipboard = "ask",
 ) -> None:
     """Run the cockpit over `source` until it is left, a signal arrives, or `seconds` passed.
 
     Raises ConfigError (theme), and whatever bug ended it.
     """
-    app = Cockpit(source, title_note=note, read_only=read_only, theme=theme or None)
+    app = Cockpit(source, title_note=note, read_only=read_only, theme=theme or None, clipboard=clipboard)
     signals.how = app.exit
     app.hung_up = partial(signals.end, signal.SIGHUP)
     timer = asyncio.get_running_loop().call_later(seconds, app.exit) if seconds else None

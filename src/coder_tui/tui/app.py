@@ -18,6 +18,7 @@ from coder_tui.feeds.source import Source
 from coder_tui.tui import ansi, themes
 from coder_tui.tui.actions import BY_ID
 from coder_tui.tui.notify import Notifier
+from coder_tui.tui.panes.terminal import Clipboard
 from coder_tui.tui.screens.cockpit import CockpitScreen
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
@@ -31,7 +32,8 @@ class CockpitApp(App[None], inherit_bindings=False):
     """The cockpit over one `Source`.
 
     `title_note` is shown beside the deployments' names; `read_only` disables what changes a workspace; `theme` is a
-    theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times.
+    theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times;
+    `clipboard` is what programs in terminals may do to it.
     """
 
     CSS_PATH = str(Path(__file__).with_name("app.tcss"))  # absolute: subclasses elsewhere find it too
@@ -48,6 +50,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         title_note: str = "",
         read_only: bool = False,
         theme: str | None = None,
+        clipboard: Clipboard = "ask",
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
         self.themes, self._theme_errors = themes.load_themes()  # before Textual's own start asks for variables
@@ -58,7 +61,9 @@ class CockpitApp(App[None], inherit_bindings=False):
         self.ansi_theme_dark, self.ansi_theme_light = ansi.DARK, ansi.LIGHT
         self.source = source
         self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
-        self.cockpit = CockpitScreen(source, clock, self._notifier, note=title_note, read_only=read_only)
+        self.cockpit = CockpitScreen(
+            source, clock, self._notifier, note=title_note, read_only=read_only, clipboard=clipboard
+        )
         self._titled = False
 
     def get_theme_variable_defaults(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from coder_tui.feeds.source import PtyTarget, Source, shell_token
 from coder_tui.fleet.explain import explain
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
+from coder_tui.tui.reasons import link_problem
 from coder_tui.tui.screens.explain import ExplainScreen
 from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
@@ -168,9 +169,15 @@ class Commands(Screen[None]):
     def action_open_link(self) -> None:
         """Open the newest status's link, or copy it where no browser can be."""
         row = self.row()
-        if row is None or row.status is None or not row.status.uri:
+        if row is not None and row.status is not None and row.status.uri:
+            self.open_uri(row.status.uri)
+
+    def open_uri(self, uri: str) -> None:
+        """Open a link that a stranger wrote, if it is of a kind that may be; it is shown before it is followed."""
+        uri = one_line(uri)
+        if problem := link_problem(uri):
+            self.tell(f"{problem}.", error=True)
             return
-        uri = one_line(row.status.uri)
         if not has_browser():
             self.app.copy_to_clipboard(uri)
             self.tell(f"No browser here. Copied {uri}")

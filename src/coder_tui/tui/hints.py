@@ -6,6 +6,8 @@ from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, scopes
 from coder_tui.tui.widgets.footer import Hint
 
+_AFTER_LEAVE = ("app.look-back", "app.new-terminal", "app.next-terminal")
+
 
 def hints(scope: str, now: reasons.Situation) -> list[Hint]:
     """Hints for a scope of the action table, `terminal` or `input`, most useful first.
@@ -16,8 +18,11 @@ def hints(scope: str, now: reasons.Situation) -> list[Hint]:
         leave = BY_ID["terminal.leave"]
         return [
             Hint(leave.key_text, leave.label, "screen.leave_terminal", keep=True),
+            *(Hint(f"{leave.key_text} {BY_ID[name].key_text}", BY_ID[name].label) for name in _AFTER_LEAVE),
             Hint("", "every other key goes to the program"),
         ]
+    if scope == "search":
+        return [Hint("enter", "search", keep=True), Hint("esc", "cancel", keep=True)]
     if scope == "input":
         return [Hint("enter", "keep the filter", keep=True), Hint("esc", "clear", keep=True)]
     near = scopes(scope)

@@ -5,6 +5,8 @@ Panes are made once. A layout only shows and hides them, so that selection, scro
 
 from __future__ import annotations
 
+import uuid
+from dataclasses import replace
 from typing import Any
 
 from textual import events, on
@@ -12,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from coder_tui.feeds.source import PtyTarget
-from coder_tui.tui.commands import Commands
+from coder_tui.tui.commands import Commands, shell_of
 from coder_tui.tui.layout import LISTS, RIGHT, TOP, Arrangement, Layout, Page, arrange, shown, too_small
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.panes.agents import AgentsPane
@@ -51,7 +53,7 @@ class Navigation(Commands):
         self.right_page = Page.TIMELINE  # what the medium layout's right side shows
         self.top_page = Page.TIMELINE  # what the upper right of the wide layout shows
         self.zoomed = ""  # id of the pane that has the window
-        self._renewed: dict[tuple[str, str, str], PtyTarget] = {}
+        self._renewed: dict[str, PtyTarget] = {}  # by the reconnect token of the session that ended
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
 
     def arranged(self) -> None:
@@ -133,11 +135,11 @@ class Navigation(Commands):
 
     def scope(self) -> str:
         """Whose keys come first: a pane's, an input line's, or the program's in the terminal."""
-        if isinstance(self.focused, Input):
-            return "input"
         pane = self.focused_pane()
+        if isinstance(self.focused, Input):
+            return "search" if pane is self.terminal else "input"
         if pane is self.terminal:
-            return "terminal" if self.terminal.captures_keys else "app"
+            return "copy" if pane.looking_back else "terminal" if pane.captures_keys else "app"
         if isinstance(pane, CloseUp):
             return "containers" if isinstance(pane, ContainersPane) else "page"
         return "app" if pane is None else "logs" if pane is self.logs else "list"
@@ -159,10 +161,12 @@ class Navigation(Commands):
         """Back to the list the person came from."""
         self._go_to(self.needs if self.overview.needing and self.needs.key == self.agents.key else self.agents)
 
-    def attach(self, target: PtyTarget) -> None:
+    def attach(self, target: PtyTarget, *, fresh: bool = False) -> None:
         """Attach the terminal and go there."""
+        while (renewed := self._renewed.get(target.reconnect)) is not None:
+            target = renewed
         self.terminal.add_class("-attached")
-        self.terminal.attach(self._renewed.get(_identity(target), target))
+        self.terminal.attach(target, fresh=fresh)
         self.go(Page.TERMINAL)
 
     @on(ContainersPane.Entered)
@@ -172,7 +176,50 @@ class Navigation(Commands):
     @on(TerminalPane.NewShell)
     def _shell_renewed(self, message: TerminalPane.NewShell) -> None:
         """The old session ended: from now on its key leads to the new one."""
-        self._renewed[_identity(message.target)] = message.target
+        self._renewed[message.old.reconnect] = message.target
+
+    @on(TerminalPane.Asked)
+    async def _asked(self, message: TerminalPane.Asked) -> None:
+        await self.run_action(message.action)
+
+    @on(TerminalPane.LookedBack)
+    def _looked_back(self) -> None:
+        self.arranged()
+
+    @on(TerminalPane.LinkAsked)
+    def _link_asked(self, message: TerminalPane.LinkAsked) -> None:
+        self.open_uri(message.uri)
+
+    def action_new_terminal(self) -> None:
+        """One more shell: on the agent of the terminal the focus is in, else on the selected one."""
+        shown = self.terminal.target if self.focused_pane() is self.terminal else None
+        rows = [row for row in self.snapshot.rows if shown and row.agent and row.agent.id == shown.agent_id]
+        row = rows[0] if rows else self.row()
+        target = shell_of(row) if row is not None else None
+        if target is not None:
+            self.attach(replace(target, reconnect=str(uuid.uuid4())), fresh=True)
+
+    def action_next_terminal(self) -> None:
+        """The next tab."""
+        self.terminal.next_tab(1)
+        self.go(Page.TERMINAL)
+
+    def action_previous_terminal(self) -> None:
+        """The tab before."""
+        self.terminal.next_tab(-1)
+        self.go(Page.TERMINAL)
+
+    def action_close_terminal(self) -> None:
+        """Close the tab on show."""
+        self.terminal.close_tab()
+        if self.terminal.target is None:
+            self.terminal.remove_class("-attached")
+            self.action_leave_terminal()
+
+    def action_look_back(self) -> None:
+        """Look back in the terminal."""
+        self.go(Page.TERMINAL)
+        self.terminal.look_back()
 
     # --- pages that ask while they are looked at ---
 
@@ -275,8 +322,3 @@ class Navigation(Commands):
     @on(FilterBar.Kept)
     def _filter_kept(self) -> None:
         self.agents.focus()
-
-
-def _identity(target: PtyTarget) -> tuple[str, str, str]:
-    """What a person means by a terminal, whatever its session is called."""
-    return target.deployment, target.agent_id, f"{target.container} {target.command}"

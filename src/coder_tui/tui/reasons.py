@@ -22,6 +22,7 @@ class Situation:
     needing: bool = False  # somebody needs a person, shown or not
     read_only: bool = False
     tiny: bool = False
+    terminals: int = 0  # tabs of the terminal on show; 0: none is attached
 
 
 def link_problem(uri: str) -> str:
@@ -54,7 +55,11 @@ def reason(action: Action, now: Situation) -> str:
         case "acknowledge":
             if row is None or row.alert is None or row.alert.acked:
                 return "This row has no open alert"
-        case "terminal" | "shell" | "logs":
+        case "look_back" | "close_terminal":
+            return "" if now.terminals else "No terminal is attached"
+        case "next_terminal" | "previous_terminal":
+            return "" if now.terminals > 1 else "There is no other terminal of this agent"
+        case "terminal" | "shell" | "new_terminal" | "logs":
             if row is None:
                 return "No agent is selected"
             if row.workspace.id == CHATS:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Literal
 from uuid import uuid4
 
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
 from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import Worker
 
 from coder_tui.feeds.source import PtyTarget
-from coder_tui.terminal.core import Modes, core_name
+from coder_tui.terminal.core import core_name
 from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
+from coder_tui.text import one_line
 from coder_tui.tui import actions
+from coder_tui.tui.panes.terminal_look import KEYS, LookingBack
 from coder_tui.tui.panes.terminal_session import PtySource, Session, State
+from coder_tui.tui.panes.terminal_tabs import Tabs
 from coder_tui.tui.widgets.screen import TerminalScreen
 
 MAX_SESSIONS = 8
@@ -28,24 +34,45 @@ MAX_SESSIONS = 8
 _RESIZE_SECONDS = 0.05
 # How long `ctrl+]` waits for a second one, which would send it.
 LEAVE_SECONDS = 0.25
-_TITLE_LENGTH = 60
+# A question must not take a key that was meant for the program.
+ASK_SECONDS = 0.5
+_PREVIEW = 40  # columns
+Clipboard = Literal["allow", "ask", "deny"]
+# Keys that, typed after `ctrl+]`, are about the terminal: they do not lead away from it first.
+_ABOUT_US = {
+    key: actions.BY_ID[name].name
+    for name in (
+        "app.look-back",
+        "app.new-terminal",
+        "app.next-terminal",
+        "app.previous-terminal",
+        "app.close-terminal",
+        "app.zoom",
+    )
+    for key in actions.BY_ID[name].keys.split(",")
+}
 _WARM_SECONDS = 1
 _UNSIZED = (80, 24)
 
 
-class TerminalPane(Widget, can_focus=True):
-    """Shows one attached terminal; those shown before stay attached in the background, the oldest given up."""
+class TerminalPane(LookingBack, can_focus=True):
+    """Shows one attached terminal; those shown before stay attached in the background, the oldest given up.
+
+    `clipboard` is what programs may do to it (OSC 52): copy always, once the person said so for that terminal, or
+    never. They never read it.
+    """
 
     # Priority, because the action must work while `check_consume_key` keeps every other key for the program.
     BINDINGS = [replace(binding, priority=True) for binding in actions.bindings("terminal")]
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     TerminalPane { width: 1fr; height: 1fr; border: solid $panel; layers: screen notice; }
-    TerminalPane:focus { border: solid $primary; }
+    TerminalPane:focus, TerminalPane:focus-within { border: solid $primary; }
     TerminalPane > TerminalScreen { layer: screen; }
     TerminalPane > #terminal-notice {
         layer: notice; dock: bottom; height: auto; padding: 0 1; background: $panel; color: $foreground;
     }
+    TerminalPane > #terminal-search { layer: notice; dock: bottom; }
     TerminalPane > #terminal-notice.-alarm { color: $warning; }
     TerminalPane > #terminal-notice.-alone { height: 100%; content-align: center middle; background: transparent; }
     """
@@ -53,33 +80,47 @@ class TerminalPane(Widget, can_focus=True):
     class Left(Message):
         """The person wants out: focus something else."""
 
+    class Asked(Message):
+        """A key about the terminal was typed after `ctrl+]`: do this action of the table."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    class LookedBack(Message):
+        """One looks back now, or no more: other keys hold."""
+
     class NewShell(Message):
         """A session ended and the person asked for another: the pane attached `target`, of a new reconnect token."""
 
-        def __init__(self, target: PtyTarget) -> None:
+        def __init__(self, target: PtyTarget, old: PtyTarget) -> None:
             super().__init__()
-            self.target = target
+            self.target, self.old = target, old
 
-    def __init__(self, source: PtySource, *, id: str | None = None) -> None:
+    def __init__(self, source: PtySource, *, clipboard: Clipboard = "ask", id: str | None = None) -> None:
         super().__init__(id=id)
-        self._source = source
+        self._source, self._clipboard = source, clipboard
+        self._tabs = Tabs(source)
         self._sessions: OrderedDict[str, tuple[Session, Worker[None]]] = OrderedDict()
         self._session: Session | None = None
-        self._screen = TerminalScreen()
         self._notice = Static(id="terminal-notice")
         self._leaving: Timer | None = None
         self._left = False
         self._resizing: Timer | None = None
         self._countdown: Timer | None = None
         self._told: tuple[object, ...] = ()
+        self._asked_at = 0.0  # loop time since which the question about the clipboard is seen; 0: it is not
+        self._hovered = ""
+        self._looked = False
 
     def compose(self) -> ComposeResult:
         """The screen, and a notice over its lower edge."""
-        yield self._screen
+        yield from super().compose()
         yield self._notice
 
     def on_mount(self) -> None:
         """Say what to do, and have the emulator's library loaded by the time it is needed."""
+        super().on_mount()
         self._countdown = self.set_interval(1, self._tell, pause=True)
         self.set_timer(_WARM_SECONDS, self._warm)
         self._tell()
@@ -101,16 +142,24 @@ class TerminalPane(Widget, can_focus=True):
         return self._session.state if self._session else None
 
     @property
-    def screen_widget(self) -> TerminalScreen:
-        """The painted screen."""
-        return self._screen
+    def tabs(self) -> list[PtyTarget]:
+        """The terminals of the agent on show, also those that are not attached."""
+        return list(self._tabs.targets)
 
-    def attach(self, target: PtyTarget) -> None:
-        """Show this terminal, attaching it unless it already is. Others stay attached (at most eight in all)."""
+    def attach(self, target: PtyTarget, *, fresh: bool = False) -> None:
+        """Show this terminal, attaching it unless it already is. Others stay attached (at most eight in all).
+
+        `fresh` says that its reconnect token is a new one.
+        """
+        shown = self._session
+        if shown is not None and shown.target.reconnect != target.reconnect and _over(shown):
+            self._tabs.remove(shown.target)
         entry = self._sessions.get(target.reconnect)
         if entry is None or entry[0].state is State.ENDED:
-            size = self._screen.size
-            session = Session(self._source, target, *(size if size.area else _UNSIZED), self._on_change)
+            if entry is not None:
+                entry[1].cancel()
+            size = self._screen.size if self._screen.size.area else _UNSIZED
+            session = Session(self._source, target, *size, self._on_change, fresh=fresh)
             name = f"pty {target.title}"
             worker = self.run_worker(session.run(), name=name, group="stream:pty", exit_on_error=False)
             entry = self._sessions[target.reconnect] = (session, worker)
@@ -118,15 +167,38 @@ class TerminalPane(Widget, can_focus=True):
         while len(self._sessions) > MAX_SESSIONS:
             self._drop(next(iter(self._sessions)))
         self._focus_report(False)
+        self.action_done()
         self._session = session = entry[0]
+        self._tabs.show(session.target)
         self._screen.show(session.core, session.core_lock)
         if self._screen.size.area:
             self._fit()
         self._focus_report(self.has_focus)
+        self._mind_copies(session)
         self._tell()
+
+    def next_tab(self, step: int) -> None:
+        """Show another terminal of this agent."""
+        target = self._tabs.beside(self._session.target, step) if self._session else None
+        if target is not None:
+            self.attach(target)
+
+    def close_tab(self) -> None:
+        """Let go of what is shown and remember it no more; the tab beside it is shown, if there is one."""
+        session = self._session
+        if session is None:
+            return
+        beside = self._tabs.beside(session.target, -1)
+        self._tabs.remove(session.target)
+        self.detach()
+        if beside is not None:
+            self.attach(beside)
+        if session.state is not State.ENDED:
+            self.notify(f"Closed {session.target.title}: its program ends in five minutes.", markup=False, timeout=4)
 
     def detach(self) -> None:
         """Let go of what is shown. The program lives on."""
+        self.action_done()
         if self._session is not None:
             self._drop(self._session.target.reconnect)
         self._session = None
@@ -138,27 +210,85 @@ class TerminalPane(Widget, can_focus=True):
         worker.cancel()  # closes its stream
 
     def _on_change(self, session: Session) -> None:
+        if _over(session):
+            self._tabs.ended(session.target)
+            if session is not self._session:
+                self._tabs.remove(session.target)
         if session is self._session:
+            self._mind_copies(session)
             self._screen.changed()
-            self._tell()
+        self._tell()
+
+    def on_terminal_screen_crashed(self, event: TerminalScreen.Crashed) -> None:
+        """The emulator broke while it was painted: its terminal ends, and says so."""
+        event.stop()
+        for session, worker in self._sessions.values():
+            if session.core is event.core:
+                session.crash(event.error)
+                worker.cancel()
+                self._on_change(session)
+
+    # The clipboard
+
+    def _mind_copies(self, session: Session) -> None:
+        """Copy what the program asked to, forget it, or ask (`_notice_text` does, while it is not answered)."""
+        may = {"allow": True, "ask": session.may_copy, "deny": False}[self._clipboard]
+        if session.copied and may is not None:
+            if may:
+                self.app.copy_to_clipboard(session.copied)
+            session.copied = ""
+
+    @property
+    def asking(self) -> bool:
+        """Whether `y` and `n` answer a question, once it has been there long enough to be seen."""
+        return bool(self._asked_at) and asyncio.get_running_loop().time() - self._asked_at >= ASK_SECONDS
+
+    def _answer(self, session: Session, *, yes: bool) -> None:
+        session.may_copy = yes
+        self._mind_copies(session)
+        self._tell()
 
     # What it says around and over the screen
 
+    def mind_look(self) -> None:
+        """Say where one looks, and which keys hold."""
+        self._hovered = self._screen.link_at_spot()
+        if self.looking_back is not self._looked:
+            self._looked = self.looking_back
+            self.post_message(self.LookedBack())
+        self._tell()
+
+    def on_terminal_screen_scrolled(self, event: TerminalScreen.Scrolled) -> None:
+        """Say how far back."""
+        event.stop()
+        self._tell()
+
+    def on_terminal_screen_link(self, event: TerminalScreen.Link) -> None:
+        """Show where a hyperlink leads, before anybody follows it."""
+        event.stop()
+        self._hovered = event.uri
+        if event.opened:
+            self.post_message(self.LinkAsked(event.uri))
+        self._tell()
+
     def _tell(self) -> None:
         session = self._session
+        state = session.state if session else None
+        question = bool(session and session.copied and state is State.OPEN)
+        if question is not bool(self._asked_at):
+            self._asked_at = asyncio.get_running_loop().time() if question else 0.0
         title = self._title(session)
         notice = self._notice_text(session)
-        size = f"{session.core.columns}x{session.core.rows}" if session else ""
-        told = (title, notice, size, self.state)
+        subtitle = self._subtitle(session)
+        told = (title, notice, subtitle, state, self.has_focus)
         if told == self._told:
             return
         self._told = told
-        self.border_title = Content(title)
-        self.border_subtitle = Content(size)
+        self.border_title = title
+        self.border_subtitle = Content(subtitle)
         self._notice.display = bool(notice)
         self._notice.update(Text(notice))
-        state = session.state if session else None
-        self._notice.set_class(state is State.LOST, "-alarm")
+        self._notice.set_class(state is State.LOST or question, "-alarm")
         self._notice.set_class(session is None, "-alone")
         self._screen.set_class(state in (State.LOST, State.ENDED), "-stale")
         self._screen.active = self.has_focus and state is State.OPEN
@@ -168,15 +298,42 @@ class TerminalPane(Widget, can_focus=True):
             else:
                 self._countdown.pause()
 
-    def _title(self, session: Session | None) -> str:
+    def _title(self, session: Session | None) -> Content:
+        """The tabs, where there are several, what the program calls itself, and how to get out: that never is cut."""
         if session is None:
-            return "Terminal"
-        parts = [session.target.title, session.title]
-        name = " · ".join(part for part in dict.fromkeys(parts) if part)
-        if len(name) > _TITLE_LENGTH:
-            name = name[: _TITLE_LENGTH - 1] + "…"
+            return Content("Terminal")
         leave = actions.BY_ID["terminal.leave"].key_text
-        return f"Terminal: {name} ({leave} {'again sends it' if self._leaving else 'leaves'})"
+        out = f" ({leave} {'again sends it' if self._leaving else 'leaves'})"
+        place = self._tabs.place(session.target)
+        labels = self._tabs.labels()
+        room = max(20, self.outer_size.width - 8) - len("Terminal: ") - len(out)
+        if len(labels) < 2 or place is None:
+            parts = [session.target.title, session.title]
+            name = " · ".join(part for part in dict.fromkeys(parts) if part)
+            return Content(f"Terminal: {_cut(name, room)}{out}")
+        if sum(cell_len(label) + 2 for label in labels) > room:
+            labels, place = [f"{labels[place]} of {len(labels)}"], 0
+        room -= sum(cell_len(label) + 2 for label in labels)
+        tabs = [Content.styled(f" {one} ", "reverse" if index == place else "") for index, one in enumerate(labels)]
+        name = session.title or session.target.title
+        rest = f" · {_cut(name, room - 3)}" if room > 8 else ""
+        return Content("Terminal: ").append(Content("").join(tabs)).append(rest).append(out)
+
+    def _subtitle(self, session: Session | None) -> str:
+        if session is None:
+            return ""
+        return " · ".join(self._facts(session))
+
+    def _facts(self, session: Session) -> Iterator[str]:
+        if self._hovered:
+            yield _cut(one_line(self._hovered), max(20, self.outer_size.width - 30))
+        if self.looking_back:
+            yield "looking back"
+            if found := self.found_text():
+                yield found
+        if back := self._screen.lines_back:
+            yield f"{back} lines back"
+        yield f"{session.core.columns}x{session.core.rows}"
 
     @staticmethod
     def _notice_text(session: Session | None) -> str:
@@ -190,9 +347,14 @@ class TerminalPane(Widget, can_focus=True):
             when = f"Trying again in {left} s" if left else "Trying again now"
             return f"Connection lost{_because(session.why)}. {when}; enter tries at once."
         if session.state is State.ENDED:
+            if session.crashed:
+                return f"The terminal emulator broke{_because(session.why)}. Enter starts a fresh one."
             if session.failed:
                 return f"Cannot attach{_because(session.why)}. Enter tries again."
             return f"The session ended{_because(session.why)}. Enter starts a new shell."
+        if session.copied:
+            what = f"{len(session.copied)} characters: {_cut(one_line(session.copied), _PREVIEW)}"
+            return f"The program wants to copy {what}. y lets this terminal copy, n never."
         return ""
 
     # Size
@@ -223,14 +385,31 @@ class TerminalPane(Widget, can_focus=True):
     @property
     def captures_keys(self) -> bool:
         """Whether keys belong to the program: not while there is none, nor once a leave was begun."""
-        return self.state not in (None, State.ENDED) and self._leaving is None and not self._left
+        if self.looking_back or self._leaving is not None or self._left:
+            return False
+        return self.state not in (None, State.ENDED)
 
     def check_consume_key(self, key: str, character: str | None) -> bool:
         """Takes every key from the bindings of whatever is around the pane, priority ones too."""
         return self.captures_keys
 
     def on_key(self, event: events.Key) -> None:
-        """To the program, but for the scrollback's keys."""
+        """To the program, but for answers to a question, and the scrollback's keys."""
+        if self.searching:
+            if event.key == "escape":
+                event.stop()
+                self._close_search()
+            return
+        if self._leaving is not None and event.key in _ABOUT_US:
+            event.stop()
+            event.prevent_default()
+            self._stop_leaving()
+            self.post_message(self.Asked(_ABOUT_US[event.key]))
+            return
+        if self.looking_back and not (event.key in KEYS or self.is_for_all(event.key)):
+            event.stop()
+            event.prevent_default()
+            return
         if self._leaving is not None:
             self._leave()  # typed after `ctrl+]`: meant for where the person goes
         if self._left:
@@ -244,10 +423,13 @@ class TerminalPane(Widget, can_focus=True):
         elif self.captures_keys:
             event.stop()
             event.prevent_default()
-            self._type(session, event)
+            if event.key in ("y", "n") and self.asking:
+                self._answer(session, yes=event.key == "y")
+            else:
+                self._type(session, event)
 
     def _type(self, session: Session, event: events.Key) -> None:
-        modes = self._modes(session)
+        modes = session.modes
         if event.key in ("shift+pageup", "shift+pagedown") and not modes.alternate_screen:
             page = max(1, session.core.rows - 1)
             self._screen.scroll_view(-page if event.key == "shift+pageup" else page)
@@ -262,7 +444,7 @@ class TerminalPane(Widget, can_focus=True):
         if self._session is not None and self.captures_keys:
             event.stop()
             self._screen.scroll_to_live()
-            self._session.send(encode_paste(event.text, self._modes(self._session)))
+            self._session.send(encode_paste(event.text, self._session.modes))
 
     def _again(self, session: Session) -> None:
         if session.state is State.LOST:
@@ -273,13 +455,10 @@ class TerminalPane(Widget, can_focus=True):
         else:
             target = replace(session.target, reconnect=str(uuid4()))
             self._drop(session.target.reconnect)
-            self.attach(target)
-            self.post_message(self.NewShell(target))
-
-    @staticmethod
-    def _modes(session: Session) -> Modes:
-        with session.core_lock:
-            return session.core.modes
+            self._session = None
+            self._tabs.replace(session.target, target)
+            self.attach(target, fresh=True)
+            self.post_message(self.NewShell(target, session.target))
 
     # Leaving
 
@@ -288,7 +467,10 @@ class TerminalPane(Widget, can_focus=True):
         if self._leaving is not None:
             self._stop_leaving()
             if self._session is not None:
-                self._session.send(b"\x1d")
+                self._session.send(encode_key("ctrl+right_square_bracket", "\x1d", self._session.modes))
+        elif self.looking_back:
+            self.action_done()
+            self._leave()
         elif self.captures_keys:
             self._leaving = self.set_timer(LEAVE_SECONDS, self._leave)
             self._tell()
@@ -327,7 +509,7 @@ class TerminalPane(Widget, can_focus=True):
 
     def _focus_report(self, focused: bool) -> None:
         if self._session is not None and self._session.state is State.OPEN:
-            self._session.send(encode_focus(focused, self._modes(self._session)))
+            self._session.send(encode_focus(focused, self._session.modes))
 
     def on_terminal_screen_input(self, event: TerminalScreen.Input) -> None:
         """What the mouse says."""
@@ -339,6 +521,15 @@ class TerminalPane(Widget, can_focus=True):
         """Marked is copied, as terminals do."""
         event.stop()
         self.app.copy_to_clipboard(event.text)
+
+
+def _over(session: Session) -> bool:
+    """Whether the program ended, which a failure to reach it does not say."""
+    return session.state is State.ENDED and not session.failed
+
+
+def _cut(text: str, width: int) -> str:
+    return text if cell_len(text) <= width else set_cell_size(text, max(1, width) - 1) + "…"
 
 
 def _because(why: str) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Protocol
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyStream, PtyTarget
-from coder_tui.terminal.core import create_core
+from coder_tui.terminal.core import Modes, create_core
 from coder_tui.text import one_line
 
 SCROLLBACK_LINES = 10_000
@@ -20,8 +20,10 @@ SCROLLBACK_LINES = 10_000
 _INLINE_BYTES, _SLICE_BYTES = 4 * 1024, 64 * 1024
 _LOOP_SECONDS = 0.002
 # A reattached session repeats its last 64 KiB (contract: PTY). The queries in there were answered in their time, and
-# the shell would take a second answer for typing.
-_REPLAY_BYTES, _REPLAY_SECONDS = 64 * 1024, 0.5
+# the shell would take a second answer for typing; what it copied was copied then. Nothing says whether a session is
+# new, and the replay comes right behind the answer to our request, which no program just started does: output that
+# soon is a replay, and so is all that follows without a pause.
+_REPLAY_BYTES, _REPLAY_SECONDS, _REATTACHED_SECONDS = 64 * 1024, 0.05, 0.5
 
 
 class State(Enum):
@@ -34,31 +36,51 @@ class State(Enum):
 
 
 class PtySource(Protocol):
-    """The one thing a terminal needs of a `Source`."""
+    """What terminals need of a `Source`."""
 
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
-        """See `feeds.source.Source`."""
+        """See `feeds.source.Source`, here and below."""
+
+    def terminals(self, deployment: str, agent_id: str) -> Sequence[PtyTarget]:
+        """Those kept of an agent."""
+
+    def keep_terminal(self, target: PtyTarget) -> None:
+        """Keep one."""
+
+    def forget_terminal(self, reconnect: str) -> None:
+        """Keep it no more."""
 
 
 class Session:
     """Feeds a core from a PTY stream. `on_change` is called on the loop after every event.
 
-    `run` is to be driven by a worker. Everything else is to be called on the same loop.
+    `run` is to be driven by a worker. Everything else is to be called on the same loop. `fresh` says that the
+    reconnect token is a new one, so that there cannot be anything to replay.
     """
 
     def __init__(
-        self, source: PtySource, target: PtyTarget, columns: int, rows: int, on_change: Callable[[Session], None]
+        self,
+        source: PtySource,
+        target: PtyTarget,
+        columns: int,
+        rows: int,
+        on_change: Callable[[Session], None],
+        *,
+        fresh: bool = False,
     ) -> None:
         self.target = target
         self.state = State.CONNECTING
         self.why = ""
         self.title = ""
-        self.failed = False
+        self.failed = self.crashed = False
         self.retry_at: datetime | None = None
+        self.copied = ""  # the newest text the program asked to copy (OSC 52), until somebody takes it
+        self.may_copy: bool | None = None  # what the person said to that; None: not asked yet
         self.core = create_core(columns, rows, SCROLLBACK_LINES)
         self.core_lock = threading.Lock()
         self._on_change = on_change
         self._stream: PtyStream = source.open_pty(target, columns, rows)
+        self._fresh = fresh
         self._replay_left, self._replay_until = 0, 0.0
 
     async def run(self) -> None:
@@ -95,27 +117,32 @@ class Session:
         with self.core_lock:
             self.core.reset()
         self.state, self.why, self.retry_at = State.OPEN, "", None
-        self._replay_left = _REPLAY_BYTES if again else 0
-        self._replay_until = asyncio.get_running_loop().time() + _REPLAY_SECONDS
+        self._replay_left = 0 if self._fresh and not again else _REPLAY_BYTES
+        seconds = _REATTACHED_SECONDS if again else _REPLAY_SECONDS
+        self._replay_until = asyncio.get_running_loop().time() + seconds
 
     def _ended(self, why: str, *, failed: bool = False) -> None:
         self.state, self.why, self.failed, self.retry_at = State.ENDED, one_line(why), failed, None
 
     async def _feed(self, data: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        replayed = self._replay_left > 0 and loop.time() < self._replay_until
         if len(data) <= _INLINE_BYTES:
             self._feed_slice(data)
         else:
-            loop = asyncio.get_running_loop()
             for start in range(0, len(data), _SLICE_BYTES):
                 await loop.run_in_executor(None, self._feed_slice, data[start : start + _SLICE_BYTES])
                 self._on_change(self)
         with self.core_lock:
-            replies = self.core.take_replies()
+            replies, copied = self.core.take_replies(), self.core.take_copied()
             self.title = self.core.title
-        if self._replay_left > 0 and asyncio.get_running_loop().time() < self._replay_until:
+        if replayed:
             self._replay_left -= len(data)
-        elif replies:
-            self.send(replies)
+            self._replay_until = max(self._replay_until, loop.time() + _REPLAY_SECONDS)
+            return
+        self._replay_left = 0
+        self.copied = copied or self.copied
+        self.send(replies)
 
     def _feed_slice(self, data: bytes) -> None:
         with self.core_lock:
@@ -126,10 +153,28 @@ class Session:
         if data and self.state is State.OPEN:
             self._stream.send(data.decode("utf-8", "replace"))
 
+    def crash(self, error: Exception) -> None:
+        """The emulator broke: this terminal ends, with words; a new try gets a new emulator."""
+        self.crashed = True
+        self._ended(f"{type(error).__name__}: {error}", failed=True)
+
+    @property
+    def modes(self) -> Modes:
+        """What the program asked of keys and mouse."""
+        try:
+            with self.core_lock:
+                return self.core.modes
+        except Exception as error:
+            self.crash(error)
+            return Modes()
+
     def resize(self, columns: int, rows: int) -> None:
         """Give the emulator its new size now; `tell_size` tells the program."""
-        with self.core_lock:
-            self.core.resize(columns, rows)
+        try:
+            with self.core_lock:
+                self.core.resize(columns, rows)
+        except Exception as error:
+            self.crash(error)
 
     def tell_size(self) -> None:
         """Tell the program (and every later reconnect) the emulator's size."""

@@ -31,7 +31,7 @@ from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
 from coder_tui.tui.panes.network import NetworkPane
 from coder_tui.tui.panes.ports import PortsPane
-from coder_tui.tui.panes.terminal import TerminalPane
+from coder_tui.tui.panes.terminal import Clipboard, TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.screens.help import HelpScreen
 from coder_tui.tui.widgets.filterbar import FilterBar
@@ -58,8 +58,10 @@ class CockpitScreen(Navigation):
         *,
         note: str = "",
         read_only: bool = False,
+        clipboard: Clipboard = "ask",
     ) -> None:
         super().__init__()
+        self.clipboard = clipboard
         self.source, self.clock, self.note, self.read_only = source, clock, note, read_only
         self.snapshot: Snapshot = source.snapshot
         self.selected: Key | None = None
@@ -75,7 +77,10 @@ class CockpitScreen(Navigation):
         self.crumbs, self.tabs = Trail(tuple(Page), id="crumbs"), Trail(RIGHT, id="tabs")
         self.needs, self.agents, self.filter = NeedsPane(id="needs"), AgentsPane(id="agents"), FilterBar(id="filter")
         self.timeline = TimelinePane(id="timeline")
-        self.logs, self.terminal = LogsPane(self.source, id="logs"), TerminalPane(self.source, id="terminal")
+        self.logs, self.terminal = (
+            LogsPane(self.source, id="logs"),
+            TerminalPane(self.source, clipboard=self.clipboard, id="terminal"),
+        )
         self.closeups = {
             Page.DETAILS: DetailsPane(self.source, id="details"),
             Page.PORTS: PortsPane(self.source, id="ports"),
@@ -250,6 +255,7 @@ class CockpitScreen(Navigation):
             needing=bool(self.snapshot.alerts) and not self.snapshot.alerts[0].acked,
             read_only=self.read_only,
             tiny=self.arrangement.layout is Layout.TINY,
+            terminals=len(self.terminal.tabs) if self.terminal.target else 0,
         )
 
     def reason(self, action: Action) -> str:

@@ -15,7 +15,12 @@ from textual.widgets import Static
 from coder_tui.tui.actions import ACTIONS, Action
 from coder_tui.tui.paint import Voices
 
-_TITLES = {"app": "Everywhere", "list": "Lists", "page": "Details, Ports, Containers, Network"}
+_TITLES = {
+    "app": "Everywhere",
+    "list": "Lists",
+    "page": "Details, Ports, Containers, Network",
+    "copy": "Looking back in the terminal",
+}
 
 
 def sections(scope: str, actions: Iterable[Action] = ACTIONS) -> list[tuple[str, list[Action]]]:

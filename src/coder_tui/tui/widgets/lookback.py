@@ -64,6 +64,12 @@ class LookBack:
         """Select from here, or no more."""
         self.mark = None if self.mark else self.spot
 
+    def mark_row(self) -> None:
+        """Select the whole row."""
+        row = self.spot[0]
+        self.mark = (row, 0)
+        self.spot = (row, self._core.columns - 1)
+
     @property
     def selection(self) -> tuple[Point, Point] | None:
         """From the mark to the spot, that cell included."""

@@ -17,11 +17,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from coder_tui.terminal.core import CursorShape, Modes, MouseTracking, Point, Run, TerminalCore
+from coder_tui.terminal.core import CursorShape, Match, Modes, MouseTracking, Point, Run, TerminalCore
 from coder_tui.terminal.keys import Action, Button, encode_mouse, encode_wheel_as_arrows
 from coder_tui.tui.widgets.cells import Painter, marked, split, toggled
-from coder_tui.tui.widgets.rowstrip import Pen, RowStrip
 from coder_tui.tui.widgets.lookback import LookBack
+from coder_tui.tui.widgets.rowstrip import Pen, RowStrip
 
 FRAME_SECONDS = 1 / 30
 # A program that dies between the two halves of a synchronized update (mode 2026) must not freeze its screen.
@@ -266,9 +266,10 @@ class TerminalScreen(Widget):
         if len(self._strips) != core.rows:
             rows = set(range(core.rows))
             self._strips = [Strip.blank(core.columns, self._painter.base)] * core.rows
+        pen = self._pen()
         for y in rows:
             if y < core.rows:
-                self._strips[y] = self._row(core, y)
+                self._strips[y] = self._row(core, y, pen)
         if self._active and core.cursor.visible:
             self.app.cursor_position = self.region.offset + Offset(core.cursor.x, core.cursor.y)
         if len(rows) > core.rows // 2:
@@ -276,16 +277,15 @@ class TerminalScreen(Widget):
         else:
             self.refresh(*(Region(0, top, self.size.width, height) for top, height in _spans(rows)))
 
-    def _row(self, core: TerminalCore, y: int) -> Strip:
+    def _row(self, core: TerminalCore, y: int, pen: Pen) -> Strip:
         runs = core.row(y)
-        painter = self._painter
         marks = self._marks(core, y)
         if marks:
             return Strip(self._marked(runs, marks), core.columns)
         cursor = core.cursor
         if cursor.visible and cursor.y == y and cursor.x < core.columns:
             return Strip(self._with_cursor(runs, cursor.x, cursor.shape), core.columns)
-        return RowStrip(self._pen(), runs, core.columns)
+        return RowStrip(pen, runs, core.columns)
 
     def _with_cursor(self, runs: Sequence[Run], x: int, shape: CursorShape) -> list[Segment]:
         painter = self._painter
@@ -362,7 +362,9 @@ class TerminalScreen(Widget):
         strips = []
         for y in crop.line_range:
             strip = self.render_line(y)
-            if not isinstance(strip, RowStrip):
+            if isinstance(strip, RowStrip):
+                strip = strip.through_filters()
+            else:
                 for each in pen.filters:
                     strip = strip.apply_filter(each, pen.background)
             strips.append(strip if crop.column_span == (0, strip.cell_length) else strip.crop(*crop.column_span))
@@ -435,6 +437,10 @@ class TerminalScreen(Widget):
         self._scrolled = self._ask(work, False)
         self.repaint()
         self.post_message(self.Scrolled())
+
+    def find(self, needle: str) -> Sequence[Match]:
+        """Where a text stands in the history; may be called in a thread."""
+        return self._ask(lambda core: core.find(needle), ())
 
     def link_at_spot(self) -> str:
         """The hyperlink under the spot."""
