@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from coder_tui.terminal.core import create_core, screen_text
+from coder_tui.terminal.core import Modes, create_core, screen_text
 
 PATIENCE = 20.0
 """Longest wait for anything to appear, in seconds. A bound, never a pause."""
@@ -89,6 +89,12 @@ class Term:
         """What is on the screen now, as lines of text."""
         with self._changed:
             return screen_text(self._core)
+
+    @property
+    def modes(self) -> Modes:
+        """The modes the program left the terminal in."""
+        with self._changed:
+            return self._core.modes
 
     @property
     def raw(self) -> bytes:

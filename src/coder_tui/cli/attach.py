@@ -15,7 +15,8 @@ import shlex
 import sys
 import uuid
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,10 +36,6 @@ from coder_tui.errors import CoderTuiError, NotFoundError, UsageError
 from coder_tui.feeds.source import shell_token
 from coder_tui.feeds.usage import Usage
 from coder_tui.terminal.recorder import Recorder
-
-
-class _Over(Exception):
-    """The terminal is done with; what is still being reported need not be waited for."""
 
 
 def run(arguments: Namespace) -> int:
@@ -67,9 +64,7 @@ async def _run(arguments: Namespace, interactive: bool) -> int:
     signals = EndSignals(lambda: None)
     visit: Attached | Piped
     try:
-        async with await asyncio.to_thread(RestClient, credentials) as rest, asyncio.TaskGroup() as group:
-            usage = Usage(CLOCK)
-            usage.start(rest, group)
+        async with await asyncio.to_thread(RestClient, credentials) as rest, _reporting(rest) as usage:
             stream = PtyStream(
                 credentials,
                 place.agent.id,
@@ -86,15 +81,30 @@ async def _run(arguments: Namespace, interactive: bool) -> int:
             else:
                 visit = Piped(stream, signals, own)
             await visit.run()
-            raise _Over
-    except* _Over:
-        pass
     finally:
         if recorder is not None:
             recorder.close()
     if recorder is not None and recorder.error is not None:
         tell([recorder.error])
     return _outcome(visit.ended, signals.code, place, interactive=interactive)
+
+
+@asynccontextmanager
+async def _reporting(rest: RestClient) -> AsyncIterator[Usage]:
+    """Reports use while the context lasts; what is still on its way at the end is not waited for."""
+    usage = Usage(CLOCK)
+
+    async def report() -> None:
+        async with asyncio.TaskGroup() as group:
+            usage.start(rest, group)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(report(), name="attach:usage")
+    try:
+        yield usage
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _find(arguments: Namespace) -> tuple[Credentials, Place]:

@@ -19,6 +19,7 @@ LEAVE_SECONDS = 0.25
 """How long one `ctrl+]` waits for a second one, which would send it."""
 _REPLAY_BYTES, _REPLAY_SECONDS = 64 << 10, 0.5  # a reattached session repeats this much, at once
 _REPAINT_SECONDS = 0.1
+_EARLY = 64 << 10  # bytes of input that wait for the first connection
 _SLICE = 32 << 10  # bytes between two looks at the keyboard
 
 
@@ -33,6 +34,8 @@ class Attached:
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._over = asyncio.Event()
         self._lost: PtyLost | None = None
+        self._early = bytearray()  # typed before there was anybody to hear it
+        self._open = False
         self._replay_left, self._replay_until = 0, 0.0
         self._repaint = False
         self._outer = OuterTerminal(self._typed, self._resized, self._gone)
@@ -83,7 +86,9 @@ class Attached:
             self._repaint = True
         if again and self._recorder:
             self._recorder.restart()
-        self._replays = True
+        self._replays = self._open = True
+        self._send(bytes(self._early))
+        self._early.clear()
 
     async def _output(self, data: bytes) -> None:
         if self._replay_left > 0:
@@ -123,16 +128,22 @@ class Attached:
             self._leaving = None
         data = self._leave.feed(data)
         if self._lost is not None:
-            if b"\r" in data:
+            if b"\r" in data or b"\x1b[13u" in data:
                 self._stream.retry_now()
-        elif data:
-            self._stream.send(self._decoder.decode(data))
-            if self._recorder:
-                self._recorder.input(data)
+        elif self._open:
+            self._send(data)
+        elif len(self._early) < _EARLY:
+            self._early += data
         if self._leave.left:
             self._over.set()
         elif self._leave.waiting:
             self._leaving = asyncio.get_running_loop().call_later(LEAVE_SECONDS, self._over.set)
+
+    def _send(self, data: bytes) -> None:
+        if data:
+            self._stream.send(self._decoder.decode(data))
+            if self._recorder:
+                self._recorder.input(data)
 
     def _gone(self) -> None:
         self._signals.end(signal.SIGHUP)
