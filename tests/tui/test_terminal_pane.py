@@ -4,103 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from uuid import uuid4
 
 import pytest
 from tests.tui.local_pty import LocalSource
+from tests.tui.pane_app import PaneApp, attached, target, type_line, until
 from textual import events
-from textual.app import App, ComposeResult
-from textual.binding import Binding
-from textual.pilot import Pilot
-from textual.widgets import Input
 
 from coder_tui.errors import NotFoundError
-from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import screen_text
-from coder_tui.tui.panes.terminal import MAX_SESSIONS, TerminalPane
+from coder_tui.tui.panes.terminal import MAX_SESSIONS
 from coder_tui.tui.panes.terminal_session import State
-
-
-class PaneApp(App[None]):
-    """The smallest app with a pane; its bindings must never see a key typed in the terminal."""
-
-    BINDINGS = [
-        Binding("q", "stolen('q')"),
-        Binding("ctrl+q", "stolen('ctrl+q')", priority=True),
-        Binding("ctrl+c", "stolen('ctrl+c')", priority=True),
-        Binding("j", "stolen('j')"),
-    ]
-
-    def __init__(self, source: LocalSource) -> None:
-        super().__init__()
-        self.source = source
-        self.stolen: list[str] = []
-        self.left = 0
-        self.shells: list[PtyTarget] = []
-        self.copied: list[str] = []
-
-    def compose(self) -> ComposeResult:
-        yield TerminalPane(self.source)
-        yield Input(id="elsewhere")
-
-    @property
-    def pane(self) -> TerminalPane:
-        return self.query_one(TerminalPane)
-
-    @property
-    def shown(self) -> str:
-        """What is painted, without styles."""
-        screen = self.pane.screen_widget
-        return "\n".join(screen.render_line(y).text.rstrip() for y in range(screen.size.height))
-
-    @property
-    def title_shown(self) -> str:
-        title = self.pane._border_title
-        return title.plain if title else ""
-
-    def copy_to_clipboard(self, text: str) -> None:
-        self.copied.append(text)
-
-    @property
-    def notice(self) -> str:
-        widget = self.query_one("#terminal-notice")
-        return str(widget.render()) if widget.display else ""
-
-    def action_stolen(self, key: str) -> None:
-        self.stolen.append(key)
-
-    def on_terminal_pane_left(self) -> None:
-        self.left += 1
-        self.query_one("#elsewhere").focus()
-
-    def on_terminal_pane_new_shell(self, event: TerminalPane.NewShell) -> None:
-        self.shells.append(event.target)
-
-
-def target(title: str = "kira/api · bash") -> PtyTarget:
-    return PtyTarget("dev", "workspace", "agent", str(uuid4()), title)
-
-
-async def until(condition: Callable[[], object], what: str, seconds: float = 8) -> None:
-    """Wait for a condition, with a bound; the loop runs meanwhile."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.005)
-    assert condition(), what
-
-
-async def attached(app: PaneApp, pilot: Pilot[None], what: PtyTarget | None = None) -> TerminalPane:
-    app.pane.attach(what or target())
-    app.pane.focus()
-    await until(lambda: app.pane.has_focus and "$" in app.shown, "a prompt")
-    return app.pane
-
-
-async def type_line(pilot: Pilot[None], text: str) -> None:
-    keys = {" ": "space", "\n": "enter"}
-    await pilot.press(*(keys.get(char, char) for char in f"{text}\n"))
 
 
 async def test_typing_shows_output() -> None:

@@ -117,6 +117,7 @@ class TerminalScreen(Widget):
         self._selection: tuple[Point, Point] | None = None
         self._chosen = ""  # the selected text, as it was selected
         self._pressed: Button = "none"
+        self._told_at = (-1, -1)  # the cell the program heard of last
         self._link = ""
 
     # What is shown
@@ -461,6 +462,9 @@ class TerminalScreen(Widget):
 
     def _report(self, event: events.MouseEvent, modes: Modes, button: Button, action: Action) -> None:
         x, y = max(0, event.x), max(0, event.y)
+        if action == "move" and self._told_at == (y, x):
+            return  # motion is told by the cell
+        self._told_at = (y, x)
         data = encode_mouse(button, action, x, y, modes, alt=event.meta, ctrl=event.ctrl)
         if data:
             self.post_message(self.Input(data))
