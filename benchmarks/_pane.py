@@ -27,7 +27,7 @@ from coder_tui.terminal.core import TerminalCore
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.terminal_session import PtySource
 
-_AHEAD, _READ = 256 << 10, 4 << 10  # what a PTY holds on Linux
+_AHEAD, _READ = 1 << 20, 4 << 10  # what a PTY holds on Linux
 
 
 class LocalStream:
@@ -119,9 +119,7 @@ class Remote(Forgetful):
         self._credentials = Credentials("bench", url, token, "the benchmark")
 
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
-        return PtyStream(
-            self._credentials, target.agent_id, target.reconnect, (columns, rows), command=target.command
-        )
+        return PtyStream(self._credentials, target.agent_id, target.reconnect, (columns, rows), command=target.command)
 
 
 class Pane(App[None]):

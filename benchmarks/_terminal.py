@@ -58,7 +58,9 @@ def _redraw(rng: random.Random) -> Iterator[str]:
         lines = []
         for y in range(1, ROWS + 1):
             bar = "|" * rng.randint(0, 60)
-            text = f"{rng.randrange(99999):>7} root 20 0 {rng.randrange(10**6):>9} {' '.join(rng.choices(_WORDS, k=12))}"
+            text = (
+                f"{rng.randrange(99999):>7} root 20 0 {rng.randrange(10**6):>9} {' '.join(rng.choices(_WORDS, k=12))}"
+            )
             lines.append(f"\x1b[{y};1H\x1b[{rng.choice((32, 36, 37))}m{text[:120]} \x1b[1;31m{bar}\x1b[0m\x1b[K")
         yield "".join(lines)
 

@@ -23,7 +23,7 @@ from coder_tui.client.sockets import Closed, hopeless, open_socket, protocol_mis
 from coder_tui.errors import ApiError, CoderTuiError, NotFoundError
 from coder_tui.wire.pty import encode_request
 
-BUFFER = 256 << 10
+BUFFER = 1 << 20
 """Bytes of output that may wait for the reader before the socket is left alone."""
 _FRAME = 16 << 10  # bytes per frame sent: Go peers refuse frames above 32 KiB, and frame borders carry no meaning
 _MAX_MESSAGE = 4 << 20

@@ -18,7 +18,7 @@ SCROLLBACK_LINES = 10_000
 # Output up to this size is fed at once, which takes well under a millisecond; more goes to a thread, in slices that
 # hold the core for two milliseconds at most, so that painting and typing never wait longer.
 _INLINE_BYTES, _SLICE_BYTES = 4 * 1024, 64 * 1024
-_LOOP_SECONDS = 0.002
+_LOOP_SECONDS = _GATHER_SECONDS = 0.002
 # A reattached session repeats its last 64 KiB (contract: PTY). The queries in there were answered in their time, and
 # the shell would take a second answer for typing; what it copied was copied then. Nothing says whether a session is
 # new, and the replay comes right behind the answer to our request, which no program just started does: output that
@@ -130,9 +130,9 @@ class Session:
         if len(data) <= _INLINE_BYTES:
             self._feed_slice(data)
         else:
-            for start in range(0, len(data), _SLICE_BYTES):
-                await loop.run_in_executor(None, self._feed_slice, data[start : start + _SLICE_BYTES])
-                self._on_change(self)
+            await loop.run_in_executor(None, self._feed_slices, data)
+            # In a flood every turn costs more than what came since the last: let more of it gather.
+            await asyncio.sleep(_GATHER_SECONDS)
         with self.core_lock:
             replies, copied = self.core.take_replies(), self.core.take_copied()
             self.title = self.core.title
@@ -143,6 +143,10 @@ class Session:
         self._replay_left = 0
         self.copied = copied or self.copied
         self.send(replies)
+
+    def _feed_slices(self, data: bytes) -> None:
+        for start in range(0, len(data), _SLICE_BYTES):
+            self._feed_slice(data[start : start + _SLICE_BYTES])
 
     def _feed_slice(self, data: bytes) -> None:
         with self.core_lock:

@@ -78,8 +78,8 @@ class Pen:
     def _made(self, style: Style) -> str:
         fg, bg = style[0], style[1]
         if self._direct and not style.dim and not isinstance(fg, int) and not isinstance(bg, int):
-            front = "38;2;%d;%d;%d" % fg if fg else self._fg
-            back = "48;2;%d;%d;%d" % bg if bg else self._bg
+            front = f"38;2;{fg[0]};{fg[1]};{fg[2]}" if fg else self._fg
+            back = f"48;2;{bg[0]};{bg[1]};{bg[2]}" if bg else self._bg
             fields = style[3:-1]
             attributes = _attribute_codes(fields) if fields != _NO_ATTRIBUTES else ""
             return f"\x1b[0;{attributes}{front};{back}m"
