@@ -223,6 +223,7 @@ class Builds:
         hub = self._hub
         for agent in hub.agents.of_workspace(workspace_id):
             await self._lifecycle(agent, LifecycleState.SHUTTING_DOWN)
+            hub.witnesses.forget(agent.id)  # that it ends is no news of its own
             await hub.sessions.end_agent(agent.id)
             await self._lifecycle(agent, LifecycleState.OFF)
             hub.agents.remove(agent.id)
@@ -284,15 +285,17 @@ class Builds:
 
     async def _run_command(self, agent: LiveAgent) -> None:
         hub, began = self._hub, self._hub.clock()
+        watch = hub.witnesses.of(agent, agent.slug)
 
         async def ended(code: int) -> None:
+            await watch.ended(code)
             lasted = timedelta(seconds=(hub.clock() - began) // 1_000_000)
             text = f"{agent.slug}: process exited with code {code} after {lasted}"
             await hub.say(agent.id, agent.workspace_id, text, LogLevel.ERROR if code else LogLevel.INFO)
             hub.changed(agent.workspace_id)
 
         program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username)
-        await hub.sessions.start_managed(agent.id, agent.app_id, program, ended)
+        await hub.sessions.start_managed(agent.id, agent.app_id, program, ended, watch)
 
 
 def _insert_build(

@@ -25,6 +25,7 @@ from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.signed import Tickets
 from coder_tui.hub.snapshots import Snapshots
 from coder_tui.hub.storage import Storage
+from coder_tui.hub.witnesses import Witnesses
 from coder_tui.wire.logs import LogLevel
 
 DATABASE, TOKEN_FILE = "hub.db", "hub.token"
@@ -53,6 +54,7 @@ class Hub:
         self.pending = Pending(clock, self.changed)
         self.snapshots = Snapshots(storage, site, self.pending)
         self.builds = Builds(self)
+        self.witnesses = Witnesses(self)
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
         self.gauges = Gauges(self.topics, sessions.pids)
         self.limit = Limit(API_PER_MINUTE)
@@ -100,7 +102,9 @@ class Hub:
         """Close streams (1001), end programs, and close the database."""
         self.topics.close()
         await self.builds.stop()
+        self.witnesses.close()  # how programs end now is not their doing
         await self.sessions.close()
+        await self.witnesses.settled()
         self.storage.close()
 
     def changed(self, workspace_id: str, *, quietly: bool = False) -> None:

@@ -15,7 +15,7 @@ import os
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from coder_tui.errors import StorageError
 from coder_tui.hub.attachment import HIGH, LOW, Attachment
@@ -41,6 +41,18 @@ Report = Callable[[int], Awaitable[None]]
 """Gets the exit code of a managed session."""
 
 
+class Observer(Protocol):
+    """Sees what passes through a managed session. Called on the event loop for every piece: must be quick."""
+
+    def output(self, data: bytes) -> bytes:
+        """The program wrote that. What it returns is written to the program."""
+        ...
+
+    def typed(self, data: bytes) -> None:
+        """A client wrote that to the program."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """What to run: a command line for the user's shell (empty: a login shell), where, what to add to the environment,
@@ -57,9 +69,15 @@ class Program:
 class Session:
     """One running (or, if managed, ended) program and its clients. Everything runs on the event loop."""
 
-    def __init__(self, process: asyncio.subprocess.Process, master: int, report: Report | None = None) -> None:
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        master: int,
+        report: Report | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._process, self._master, self._report = process, master, report
+        self._process, self._master, self._report, self._observer = process, master, report, observer
         self._replay = Replay()
         self._total = 0  # bytes of output so far
         self._clients: set[Attachment] = set()
@@ -118,6 +136,11 @@ class Session:
                 return
         if not self._open or not data:
             return
+        if self._observer is not None:
+            self._observer.typed(data)
+        self._type(data)
+
+    def _type(self, data: bytes) -> None:
         idle = not self._input
         self._input += data
         if idle:
@@ -159,7 +182,12 @@ class Session:
             chunks.append(data)
             total += len(data)
         if chunks:
-            self._output(b"".join(chunks))
+            data = b"".join(chunks)
+            self._output(data)
+            if self._observer is not None:
+                reply = self._observer.output(data)
+                if reply and self._open and len(self._input) < INPUT_LIMIT:
+                    self._type(reply)
 
     def _output(self, data: bytes) -> None:
         self._total += len(data)
@@ -249,10 +277,12 @@ class Sessions:
         """Leaders of an agent's running sessions."""
         return [s.pid for (agent, _), s in self._sessions.items() if agent == agent_id and not s.ended.is_set()]
 
-    async def start_managed(self, agent_id: str, token: str, program: Program, report: Report) -> Session:
+    async def start_managed(
+        self, agent_id: str, token: str, program: Program, report: Report, observer: Observer | None = None
+    ) -> Session:
         """Run a workspace's command; `report` gets its exit code. Raises OSError if it cannot be started."""
         async with self._starting:
-            return await self._start((agent_id, token), program, report)
+            return await self._start((agent_id, token), program, report, observer)
 
     async def attach(self, agent_id: str, token: str, program: Program) -> tuple[Session, Attachment]:
         """Attach to the session, starting `program` if there is none (or it has ended). Raises OSError."""
@@ -288,7 +318,13 @@ class Sessions:
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _start(self, key: tuple[str, str], program: Program, report: Report | None = None) -> Session:
+    async def _start(
+        self,
+        key: tuple[str, str],
+        program: Program,
+        report: Report | None = None,
+        observer: Observer | None = None,
+    ) -> Session:
         process, master = await spawn(
             program.argv or shell_argv(program.command),
             directory=program.directory,
@@ -296,7 +332,7 @@ class Sessions:
             columns=program.columns,
             rows=program.rows,
         )
-        session = self._sessions[key] = Session(process, master, report)
+        session = self._sessions[key] = Session(process, master, report, observer)
         self._running.add(session)
         self._own(self._forget(key, session), f"session:{key[0]}")
         return session

@@ -11,3 +11,12 @@ LEVELS = ("trace", "debug", "info", "warn", "error")
 
 LINE_LIMIT = 1024
 """Characters of a log line: deployments cut what is longer."""
+
+HOOK_ICON = "/emojis/1fa9d.png"
+"""Icon of a status that an agent's hook reported: the wire has no other place for who says so."""
+TERMINAL_ICON = "/icon/terminal.svg"
+"""Icon of a status read off a program's terminal (OSC 7501, OSC 9;4)."""
+NOTICE_ICON = "/emojis/1f514.png"
+"""Icon of a status made of a bell or a notification."""
+EXIT_ICON = "/emojis/1f3c1.png"
+"""Icon of a status made of a program's exit code."""

@@ -12,6 +12,7 @@ from coder_tui.report import osc
 from coder_tui.report.evidence import Evidence, Fusion, Source, Verdict
 from coder_tui.report.records import Records
 from coder_tui.report.reporter import cut
+from coder_tui.report.states import EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON
 from coder_tui.text import one_line
 
 _STATES = {"idle": "idle", "working": "working", "done": "complete", "error": "failure", "blocked": "idle"}
@@ -33,6 +34,20 @@ class Change:
     needs_attention: bool
     source: Source
     asks: str = ""
+
+    @property
+    def icon(self) -> str:
+        """Who says so, as the wire can carry it."""
+        return _ICONS.get(self.source, "")
+
+
+_ICONS = {
+    Source.NOTICE: NOTICE_ICON,
+    Source.PROGRESS: TERMINAL_ICON,
+    Source.OSC: TERMINAL_ICON,
+    Source.HOOK: HOOK_ICON,
+    Source.EXIT: EXIT_ICON,
+}
 
 
 class Witness:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import uuid
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from coder_tui.hub.core import Hub
-from coder_tui.hub.inbox import add_app_event, app_event
 from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.sanitize import ui_text
 from coder_tui.hub.views import log_source
 from coder_tui.hub.web import answer, body_uuid, caller, read_json, route
+from coder_tui.hub.witnesses import Report
+from coder_tui.report.states import HOOK_ICON
 from coder_tui.wire.logs import PatchLogs, PostLogSource
 from coder_tui.wire.statuses import MESSAGE_LIMIT, AppState, PatchAppStatus
 
@@ -32,7 +32,10 @@ def routes(hub: Hub) -> list[Route]:
 
 
 async def app_status(hub: Hub, request: Request) -> Response:
-    """PATCH /workspaceagents/me/app-status. Checks in Coder's order (since v2.32): state, message, slug."""
+    """PATCH /workspaceagents/me/app-status. Checks in Coder's order (since v2.32): state, message, slug.
+
+    What a hook says is weighed against what else is known of the app, and stored where it changes the state.
+    """
     agent = caller(hub, request)
     body = await read_json(request, PatchAppStatus)
     state = body.state.lower()
@@ -41,45 +44,16 @@ async def app_status(hub: Hub, request: Request) -> Response:
     if len(body.message.encode()) > MESSAGE_LIMIT:
         rule = f"Message must be less than {MESSAGE_LIMIT} characters."
         raise Refused(400, "Message is too long.", rule, fields={"message": rule})
-    app_id = agent.apps.get(body.app_slug)
-    if app_id is None:
+    if body.app_slug not in agent.apps:
         raise Refused(400, "Failed to get workspace app.", f'No app found with slug "{body.app_slug[:80]}"')
-    row = (
-        str(uuid.uuid4()),
-        app_id,
-        agent.workspace_id,
-        agent.id,
-        hub.clock(),
-        state,
-        ui_text(body.message),
-        body.uri.replace("\0", ""),
-        body.icon.replace("\0", ""),
-        body.needs_user_attention,
+    report = Report(
+        state, ui_text(body.message), body.uri.replace("\0", ""), body.icon.replace("\0", ""), body.needs_user_attention
     )
-
-    def work(db: sqlite3.Connection) -> bool:
-        db.execute(
-            "INSERT INTO statuses (id, app_id, workspace_id, agent_id, created_at, state, message, uri, icon,"
-            " needs_user_attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            row,
-        )
-        if app_event(state, body.needs_user_attention) is None:
-            return False
-        targets = (agent.workspace_id, hub.site.template_id, hub.site.user.id)
-        return add_app_event(
-            db,
-            row[4],
-            app_id=app_id,
-            who=f"{agent.workspace_name}/{body.app_slug}",
-            targets=targets,
-            message=row[6],
-            uri=row[7],
-        )
-
-    told = await hub.storage.write(work)
-    hub.changed(agent.workspace_id)
-    if told:
-        hub.notified()
+    watch = hub.witnesses.of(agent, body.app_slug)
+    if report.icon == HOOK_ICON:
+        await watch.hooked(report)
+    else:
+        await watch.reported(report)
     return answer(None)
 
 
