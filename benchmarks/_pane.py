@@ -73,7 +73,7 @@ class LocalStream:
             if data := b"".join(taken):
                 yield PtyOutput(data)
             if taken and not taken[-1]:
-                os.waitpid(pid, 0)
+                await asyncio.to_thread(os.waitpid, pid, 0)
                 yield PtyEnded("")
                 return
 

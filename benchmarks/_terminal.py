@@ -23,7 +23,20 @@ from typing import Any
 COLUMNS, ROWS = 200, 50
 MEGABYTES = 20
 KINDS = ("plain", "sgr", "redraw", "unicode")
-_WORDS = "request served cache miss worker lease renewed agent build queue token stream shard replica commit".split()
+_WORDS = (
+    "request",
+    "served",
+    "cache",
+    "miss",
+    "worker",
+    "lease",
+    "renewed",
+    "agent",
+    "build",
+    "queue",
+    "stream",
+    "shard",
+)
 _EMOJI = ("中文", "日本語", "한글", "😀", "🚀", "👍🏽", "e\u0301", "a\u0308", "ñ", "→", "⚠️", "👩‍💻", "🇩🇪")
 # Types of the program: a line that names a file and a round; it writes the file, then clears and says so.
 _SCRIPT = """\
@@ -40,7 +53,7 @@ done
 def _plain(rng: random.Random) -> Iterator[str]:
     for number in range(10**9):
         words = " ".join(rng.choices(_WORDS, k=rng.randint(4, 16)))
-        yield f"2026-03-01T12:{number // 60 % 60:02d}:{number % 60:02d}Z INFO worker-{number % 17} {words} id={number}\r\n"
+        yield f"2026-03-01T12:00:{number % 60:02d}Z INFO worker-{number % 17} {words} id={number}\r\n"
 
 
 def _sgr(rng: random.Random) -> Iterator[str]:
@@ -103,12 +116,10 @@ class Terminal:
         for name in ("TMUX", "TMUX_PANE"):
             env.pop(name, None)
 
-        def lead() -> None:
-            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-        self.process = subprocess.Popen(
-            argv, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True, preexec_fn=lead
-        )
+        # The launcher takes the terminal as the controlling one, which is how sizes and keys reach the program.
+        code = "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+        argv = [sys.executable, "-I", "-S", "-c", f"import fcntl, os, sys, termios; {code}", *argv]
+        self.process = subprocess.Popen(argv, stdin=slave, stdout=slave, stderr=slave, env=env, start_new_session=True)
         os.close(slave)
         self.painted = 0
         self._tail = b""

@@ -7,6 +7,7 @@ machine slows both. Timed is from the key that starts a stream to its last line 
 from __future__ import annotations
 
 import statistics
+from itertools import pairwise
 from typing import Any
 
 from _bench import emit, median
@@ -16,12 +17,12 @@ ROUNDS = 5
 
 
 def frame_figures(frames: list[dict[str, Any]], spans: list[tuple[float, float]]) -> dict[str, float]:
-    """Milliseconds between frames while a stream ran (the worst round's maximum, the median round's p95), and of one."""
+    """Milliseconds between frames while a stream ran (worst maximum, median p95), and to make a frame's rows."""
     p95s, worst, builds = [], 0.0, []
     for start, end in spans:
         during = [frame for frame in frames if start <= frame["at"] <= end and frame["build"]]
         at = [frame["at"] for frame in during]
-        gaps = sorted(b - a for a, b in zip(at, at[1:], strict=False))
+        gaps = sorted(b - a for a, b in pairwise(at))
         if gaps:
             p95s.append(gaps[int(len(gaps) * 0.95)])
             worst = max(worst, gaps[-1])
