@@ -199,10 +199,93 @@ def test_a_file_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     memory.acknowledge(["a"], [KEY])
     memory.close()
     with sqlite3.connect(tmp_path / FILE) as db:
-        db.executescript("DROP TABLE terminal; PRAGMA user_version = 1")
+        db.executescript(
+            "DROP TABLE terminal; DROP TABLE snooze; DROP TABLE mute; DROP TABLE seen; PRAGMA user_version = 1"
+        )
     db.close()
     memory = Memory(tmp_path)
     assert memory.acked == {"a"}
     memory.keep_terminal(terminal("x"))
     assert memory.terminals("acme", "agent") == [terminal("x")]
     assert memory.undo() == [KEY]
+
+
+END = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def test_snoozes_and_mutes_survive_and_are_taken_back_one_by_one(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.snooze(["a", "b"], [KEY, OTHER], END)
+    memory.snooze(["a"], [KEY], None)
+    memory.mute([KEY, OTHER])
+    memory.mute([KEY], False)
+    memory = reopened(memory)
+    assert memory.standings.snoozed == {"a": None, "b": END}
+    assert memory.standings.muted == {OTHER}
+    assert memory.undo() == [KEY]
+    assert memory.standings.muted == {KEY, OTHER}
+    assert memory.undo() == [KEY, OTHER]
+    assert memory.standings.muted == frozenset()
+    assert memory.undo() == [KEY]
+    assert memory.standings.snoozed == {"a": END, "b": END}, "the snooze before it counts again"
+    assert memory.undo() == [KEY, OTHER]
+    assert reopened(memory).standings.snoozed == {}
+    assert memory.undo() == []
+
+
+def test_muting_what_is_muted_is_no_step(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.mute([KEY])
+    memory.mute([KEY])
+    memory.mute([OTHER], False)
+    assert memory.undo() == [KEY]
+    assert memory.undo() == []
+
+
+def test_two_programs_share_snoozes_mutes_and_what_was_seen(tmp_path: Path) -> None:
+    one, two = Memory(tmp_path), Memory(tmp_path)
+    one.snooze(["a"], [KEY], END)
+    one.mute([OTHER])
+    one.note_seen({"c"})
+    one.save_seen({"c"})
+    assert two.refresh()
+    assert two.standings == one.standings
+    assert two.standings.seen == {"c"}
+    two.mute([OTHER], False)
+    assert one.refresh()
+    assert one.standings.muted == frozenset()
+
+
+def test_a_mute_outlives_every_acknowledgement(tmp_path: Path) -> None:
+    memory = Memory(tmp_path, lambda: END)
+    memory.mute([KEY])
+    memory.snooze(["old"], [KEY], None)
+    memory.close()
+    later = Memory(tmp_path, lambda: END + timedelta(days=400))
+    assert later.standings.muted == {KEY}
+    assert later.standings.snoozed == {}
+
+
+def test_a_newer_file_is_read_and_not_written(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.acknowledge(["a"], [KEY])
+    memory.close()
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    memory = Memory(tmp_path)
+    assert memory.acked == {"a"}
+    for change in (lambda: memory.snooze(["b"], [KEY], None), lambda: memory.mute([KEY]), memory.undo):
+        with pytest.raises(StorageError, match="newer coder-tui"):
+            change()
+    assert memory.acked == {"a"}
+
+
+def test_a_full_disk_is_said_and_nothing_is_forgotten(tmp_path: Path) -> None:
+    memory = Memory(tmp_path)
+    memory.acknowledge(["a"], [KEY])
+    memory._file.read(lambda db: db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}"))
+    with pytest.raises(StorageError, match="full"):
+        memory.acknowledge([f"event-{number}" * 20 for number in range(2000)], [KEY])
+    assert memory.acked == {"a"}
+    assert Memory(tmp_path).acked == {"a"}

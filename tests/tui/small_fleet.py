@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from coder_tui.client.events import LogBatch, LogEvent, LogLine, LogMark, LogNote, PtyEvent, PtyOpened, PtyOutput
 from coder_tui.errors import NotFoundError
 from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
-from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed, WorkspaceChanged
+from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, StandingsChanged, WorkspaceChanged
 from coder_tui.fleet.snapshot import (
     Agent,
     Alert,
@@ -24,6 +24,7 @@ from coder_tui.fleet.snapshot import (
     Status,
     Workspace,
 )
+from coder_tui.fleet.standing import Standings
 from coder_tui.fleet.store import Store
 from coder_tui.wire.containers import ContainerList
 
@@ -234,7 +235,8 @@ class StoreSource:
         self.refreshed = 0
         self.watched: list[Key] = []
         self.builds: list[tuple[Key, str]] = []
-        self.acked: list[frozenset[str]] = []
+        self.standings = [Standings()]
+        self.seen: set[str] = set()
         self.ptys: list[Pty] = []
         self.kept: list[PtyTarget] = []
         self.followed: list[str] = []
@@ -289,6 +291,11 @@ class StoreSource:
         yield LogNote(LogMark.LIVE)
         await asyncio.Event().wait()
 
+    async def follow_build(self, deployment: str, build_id: str) -> AsyncIterator[LogEvent]:
+        self.followed.append(build_id)
+        yield LogNote(LogMark.LIVE)
+        await asyncio.Event().wait()
+
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> Pty:
         pty = Pty(target)
         pty.resize(columns, rows)
@@ -333,14 +340,28 @@ class StoreSource:
         self.builds.append((key, transition))
 
     def acknowledge(self, alerts: Sequence[Alert]) -> None:
-        before = self.acked[-1] if self.acked else frozenset[str]()
-        self.acked.append(before | {alert.event_id for alert in alerts})
-        self.apply(AcksChanged(self.acked[-1]))
+        now = self.standings[-1]
+        self._stand(replace(now, acked=now.acked | {alert.event_id for alert in alerts}))
+
+    def snooze(self, alerts: Sequence[Alert], until: datetime | None) -> None:
+        now = self.standings[-1]
+        self._stand(replace(now, snoozed={**now.snoozed, **{alert.event_id: until for alert in alerts}}))
+
+    def mute(self, keys: Sequence[Key], muted: bool = True) -> None:
+        now = self.standings[-1]
+        self._stand(replace(now, muted=now.muted.union(keys) if muted else now.muted.difference(keys)))
+
+    def saw(self, alerts: Sequence[Alert]) -> None:
+        self.seen.update(alert.event_id for alert in alerts)  # changes nothing on the screen
 
     def undo(self) -> Sequence[Key]:
-        if not self.acked:
+        if len(self.standings) == 1:
             return ()
-        gone = self.acked.pop() - (self.acked[-1] if self.acked else frozenset())
-        keys = [alert.key for alert in self.snapshot.alerts if alert.event_id in gone]
-        self.apply(AcksChanged(self.acked[-1] if self.acked else frozenset()))
-        return keys
+        events, keys = self.standings.pop().touched(self.standings[-1])
+        found = {alert.key for alert in self.snapshot.alerts if alert.event_id in events} | keys
+        self.apply(StandingsChanged(self.standings[-1]))
+        return sorted(found)
+
+    def _stand(self, standings: Standings) -> None:
+        self.standings.append(standings)
+        self.apply(StandingsChanged(standings))

@@ -28,8 +28,11 @@ class Desk:
         self.bells += 1
 
     def look(self, at: Key | None = None) -> int:
+        """Show it, and again once what is new has stood long enough."""
         snapshot = self.source.snapshot
-        count = sum(not alert.acked for alert in snapshot.alerts)
+        count = sum(alert.open for alert in snapshot.alerts)
+        self.notifier.update(snapshot, count, at)
+        self.time += self.notifier.wait or 0.0
         return len(self.notifier.update(snapshot, count, at))
 
     def says(self, key: Key, said: Status) -> None:

@@ -21,7 +21,7 @@ from coder_tui.feeds import memory
 from coder_tui.fleet import query
 from coder_tui.fleet.codec import snapshot_json
 from coder_tui.fleet.convert import workspace_row
-from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed
+from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, StandingsChanged
 from coder_tui.fleet.snapshot import Deployment, Link, LinkState, Row, Snapshot
 from coder_tui.fleet.store import Store
 from coder_tui.paths import state_dir
@@ -59,7 +59,7 @@ async def look(credentials: Sequence[Credentials], config: Config) -> tuple[Snap
         store.apply(*events)
     if (state_dir() / memory.FILE).exists():
         remembered = memory.Memory(state_dir())
-        store.apply(AcksChanged(remembered.acked))
+        store.apply(StandingsChanged(remembered.standings))
         remembered.close()
     return store.snapshot, errors
 
@@ -124,6 +124,10 @@ def table(snapshot: Snapshot, now: datetime, width: int | None = None) -> Iterat
 
 
 def _state(row: Row, word: str) -> str:
+    if row.alert and word == row.alert.standing:  # hushed: the level is not said by the word
+        word = f"{row.alert.level} {word}"
+    elif row.muted:
+        word += " muted"
     return word + (" due" if row.due else "") + (" stale" if row.stale else "")
 
 

@@ -21,7 +21,7 @@ from coder_tui.feeds.deployment import DeploymentFeed
 from coder_tui.feeds.memory import Memory
 from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
 from coder_tui.fleet.codec import dump_workspaces, load_workspaces
-from coder_tui.fleet.events import AcksChanged, DeploymentChanged, Event, FleetListed, Tick
+from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, Slept, StandingsChanged, Tick
 from coder_tui.fleet.snapshot import Alert, Key, Snapshot, Workspace
 from coder_tui.fleet.store import Store
 
@@ -36,6 +36,8 @@ PUBLISH_EVERY = 0.1
 """Seconds: listeners hear of changes at most this often, of the first one at once."""
 TICK = 2.0
 """Seconds between two looks at the clock and at another program's acknowledgements; both cost microseconds."""
+NAP = 20.0
+"""Seconds: a tick that comes this late was no slow tick, this machine slept (or its clock was put forward)."""
 SAVE_EVERY = 5.0
 """Seconds: the last known fleet is written at most this often."""
 
@@ -66,9 +68,10 @@ class Cockpit:
         self._published_at = 0.0
         self._saved: dict[str, tuple[Workspace, ...]] = {}
         self._saved_at = 0.0
+        self._unsaved: set[str] = set()  # events seen that are not on disk yet
         self._running: asyncio.Task[None] | None = None
         self._warnings: list[str] = []
-        self._store.apply(AcksChanged(self._memory.acked), *self._remembered())
+        self._store.apply(StandingsChanged(self._memory.standings), *self._remembered())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -104,6 +107,8 @@ class Cockpit:
                 self._publishing.cancel()
                 self._publishing = None
             self._save()
+            if self._unsaved:
+                self._save_seen()
 
     async def aclose(self) -> None:
         """Stop `run()` if it still runs, and close the state file."""
@@ -199,13 +204,34 @@ class Cockpit:
     def acknowledge(self, alerts: Sequence[Alert]) -> None:
         """Acknowledge these events, durably, as one step."""
         self._memory.acknowledge([alert.event_id for alert in alerts], [alert.key for alert in alerts])
-        self._apply([AcksChanged(self._memory.acked)])
+        self._restand()
+
+    def snooze(self, alerts: Sequence[Alert], until: datetime | None) -> None:
+        """Hush these events until then, durably, as one step."""
+        self._memory.snooze([alert.event_id for alert in alerts], [alert.key for alert in alerts], until)
+        self._restand()
+
+    def mute(self, keys: Sequence[Key], muted: bool = True) -> None:
+        """Hush these rows, or hear them again, durably, as one step."""
+        self._memory.mute(keys, muted)
+        self._restand()
+
+    def saw(self, alerts: Sequence[Alert]) -> None:
+        """Note that a person looked; the next tick saves it."""
+        fresh = {alert.event_id for alert in alerts} - self._memory.standings.seen
+        if fresh:
+            self._memory.note_seen(fresh)
+            self._unsaved |= fresh
+            self._restand()
 
     def undo(self) -> Sequence[Key]:
         """Take the last step back."""
         keys = self._memory.undo()
-        self._apply([AcksChanged(self._memory.acked)])
+        self._restand()
         return keys
+
+    def _restand(self) -> None:
+        self._apply([StandingsChanged(self._memory.standings)])
 
     def _feed(self, deployment: str) -> DeploymentFeed:
         try:
@@ -238,15 +264,30 @@ class Cockpit:
             listener(self._store.snapshot)
 
     async def _tick(self) -> None:
+        before = self._clock.now()
         while True:
             await self._clock.sleep(TICK)
-            events: list[Event] = [Tick(self._clock.now())]
+            now = self._clock.now()
+            events: list[Event] = [Tick(now)]
+            if (now - before).total_seconds() > TICK + NAP:
+                events.insert(0, Slept(before, now))
+                self.refresh()  # what we know is from before: read again, then trust
+            before = now
             if self._memory.refresh():
-                events.append(AcksChanged(self._memory.acked))
+                events.append(StandingsChanged(self._memory.standings))
             self._apply(events)
+            if self._unsaved:
+                await asyncio.to_thread(self._save_seen)
             if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
                 self._saved_at = self._clock.monotonic()
                 await asyncio.to_thread(self._save)
+
+    def _save_seen(self) -> None:
+        unsaved, self._unsaved = self._unsaved, set()
+        try:
+            self._memory.save_seen(unsaved)
+        except StorageError as error:
+            self._warn(error)
 
     def _save(self) -> None:
         """Write each confirmed deployment's workspaces, if they changed since."""

@@ -1,35 +1,33 @@
-"""What the program remembers between runs: acknowledgements with their undo steps, the last known fleet, terminals.
+"""What the program remembers between runs: what people said about alerts, the last known fleet, terminals.
 
-One SQLite file in the state directory (WAL, `synchronous=FULL`: an acknowledgement is on disk when it returns). Any
-number of programs may use it at once. A corrupt file is moved aside, never deleted, and said so in `warnings`; a
-file that cannot be used at all is a warning too, and makes `acknowledge` raise rather than forget.
+One SQLite file in the state directory (`synchronous=FULL`: an acknowledgement is on disk when it returns). Any number
+of programs may use it at once. A file that cannot be used at all is a warning, and makes `acknowledge` and its kind
+raise rather than forget.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import astuple
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn, TypeVar
 
 from coder_tui.errors import StorageError
 from coder_tui.feeds.source import PtyTarget
+from coder_tui.feeds.statefile import StateFile, data_version, writing
 from coder_tui.fleet.snapshot import Key
-from coder_tui.paths import ensure_private
+from coder_tui.fleet.standing import Standings
 
 FILE = "state.db"
-_VERSION = 2
 _KEEP = timedelta(days=180)
-"""How long an acknowledgement is kept; its event has left every list long before."""
+"""How long an acknowledgement is kept; its event has left every list long before. A mute is kept for ever."""
 _KEEP_TERMINALS = timedelta(days=30)
 """How long the tab of a terminal is kept that nobody looks at: its agent is long gone."""
-# One entry per version of the file; what is missing is done in order.
+# One entry per version of the file. What people said is a list of steps, newest last: taking one back leaves what
+# the steps before it said.
 _SCHEMAS = (
     """
 CREATE TABLE step (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, keys TEXT NOT NULL);
@@ -55,80 +53,136 @@ CREATE TABLE terminal (
 );
 CREATE INDEX terminal_agent ON terminal (agent_id);
 """,
+    """
+CREATE TABLE snooze (
+    event_id TEXT NOT NULL,
+    step INTEGER NOT NULL REFERENCES step ON DELETE CASCADE,
+    until TEXT,
+    PRIMARY KEY (event_id, step)
+) WITHOUT ROWID;
+CREATE INDEX snooze_step ON snooze (step);
+CREATE TABLE mute (
+    deployment TEXT NOT NULL,
+    workspace_id TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    app TEXT NOT NULL,
+    step INTEGER NOT NULL REFERENCES step ON DELETE CASCADE,
+    muted INTEGER NOT NULL,
+    PRIMARY KEY (deployment, workspace_id, agent, app, step)
+) WITHOUT ROWID;
+CREATE INDEX mute_step ON mute (step);
+CREATE TABLE seen (event_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
+""",
 )
-
-_MAGIC = b"SQLite format 3\0"  # https://www.sqlite.org/fileformat.html
-
-_T = TypeVar("_T")
 
 
 class Memory:
-    """Opened at once and cheaply. Call from one thread, except `save_fleet`, which may run in any."""
+    """Opened at once and cheaply. Call from one thread, except `save_fleet` and `save_seen`, which may run in any."""
 
     def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.path = state_dir / FILE
-        self.warnings: list[str] = []
-        """Sentences for the person: what could not be used, and where it was put."""
         self._now = now
-        self._db: sqlite3.Connection | None = None
-        self._acked: frozenset[str] = frozenset()
-        self._seen = -1  # SQLite's data_version when _acked was read
+        self._standings = Standings()
+        self._noted = -1  # SQLite's data_version when they were read
+        self._file = StateFile(
+            self.path, _SCHEMAS, lost="acknowledgements", refill=self._restore, tidy=self._tidy, now=now
+        )
         try:
-            self._acked = self._use(self._read_acks)
+            self._standings = self._file.read(self._read)
         except StorageError as error:
-            self.warnings.append(str(error))
+            self._file.warn(str(error))
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences for the person: what could not be used, and where it was put."""
+        return self._file.warnings
+
+    @property
+    def standings(self) -> Standings:
+        """What people said, as last read; `refresh()` looks for another program's."""
+        return self._standings
 
     @property
     def acked(self) -> frozenset[str]:
-        """The acknowledged event ids as last read; `refresh()` looks for another program's."""
-        return self._acked
+        """The acknowledged event ids as last read."""
+        return self._standings.acked
 
     def refresh(self) -> bool:
-        """Read again if another program wrote. True if the acknowledgements differ. Costs microseconds at rest."""
-        if self._db is None:
+        """Read again if another program wrote. True if something differs. Costs microseconds at rest."""
+        if not self._file.opened:
             return False
-        before = self._acked
+        before = self._standings
         try:
-            self._acked = self._use(self._read_acks_if_written)
+            self._standings = self._file.read(
+                lambda db: self._standings if data_version(db) == self._noted else self._read(db)
+            )
         except StorageError as error:
-            self._warn(str(error))
-        return self._acked != before
+            self._file.warn(str(error))
+        return self._standings != before
 
     def acknowledge(self, event_ids: Sequence[str], keys: Sequence[Key]) -> None:
         """Acknowledge these events as one undoable step, on disk when it returns. Raises StorageError."""
-        at = self._now()
-        fresh = [event_id for event_id in event_ids if event_id not in self._acked]
-        if not fresh:
-            return
+        fresh = [event_id for event_id in event_ids if event_id not in self.acked]
+        at = self._now().isoformat()
+        if fresh:
+            self._step(
+                keys,
+                "INSERT OR IGNORE INTO ack (event_id, at, step) VALUES (?, ?, ?)",
+                lambda step: [(event_id, at, step) for event_id in fresh],
+            )
 
-        def write(db: sqlite3.Connection) -> None:
-            with _writing(db):
-                step = db.execute(
-                    "INSERT INTO step (at, keys) VALUES (?, ?)",
-                    (at.isoformat(), json.dumps([list(key) for key in keys])),
-                ).lastrowid
-                db.executemany(
-                    "INSERT OR IGNORE INTO ack (event_id, at, step) VALUES (?, ?, ?)",
-                    [(event_id, at.isoformat(), step) for event_id in fresh],
-                )
+    def snooze(self, event_ids: Sequence[str], keys: Sequence[Key], until: datetime | None) -> None:
+        """Hush these events until then (aware; None: until the app's next event), as one undoable step.
 
-        self._use(write)
-        self._acked = self._use(self._read_acks)
+        On disk when it returns. Raises StorageError.
+        """
+        end = until.astimezone(UTC).isoformat() if until else None
+        if event_ids:
+            self._step(
+                keys,
+                "INSERT OR IGNORE INTO snooze (event_id, until, step) VALUES (?, ?, ?)",
+                lambda step: [(event_id, end, step) for event_id in event_ids],
+            )
+
+    def mute(self, keys: Sequence[Key], muted: bool = True) -> None:
+        """Hush all alerts of these rows, or (`muted` false) hear them again, as one undoable step.
+
+        On disk when it returns. Raises StorageError.
+        """
+        changed = [key for key in keys if (key in self._standings.muted) != muted]
+        if changed:
+            self._step(
+                changed,
+                "INSERT OR IGNORE INTO mute VALUES (?, ?, ?, ?, ?, ?)",
+                lambda step: [(*key, step, muted) for key in changed],
+            )
 
     def undo(self) -> list[Key]:
         """Take the newest step back, on disk when it returns; the keys it was about. Raises StorageError."""
 
         def write(db: sqlite3.Connection) -> list[Key]:
-            with _writing(db):
-                row = db.execute("SELECT id, keys FROM step ORDER BY id DESC LIMIT 1").fetchone()
-                if row is None:
-                    return []
-                db.execute("DELETE FROM step WHERE id = ?", (row[0],))
-                return [Key(*map(str, key)) for key in json.loads(row[1])]
+            row = db.execute("SELECT id, keys FROM step ORDER BY id DESC LIMIT 1").fetchone()
+            if row is None:
+                return []
+            db.execute("DELETE FROM step WHERE id = ?", (row[0],))
+            return [Key(*map(str, key)) for key in json.loads(row[1])]
 
-        keys = self._use(write)
-        self._acked = self._use(self._read_acks)
+        keys = self._file.write(write)
+        self._standings = self._file.read(self._read)
         return keys
+
+    def note_seen(self, event_ids: Iterable[str]) -> None:
+        """A person had these before their eyes. Known at once; `save_seen` puts it on disk."""
+        self._standings = replace(self._standings, seen=self._standings.seen.union(event_ids))
+
+    def save_seen(self, event_ids: Iterable[str]) -> None:
+        """Save what `note_seen` noted. On a connection of its own, so it may run in a thread. Raises StorageError."""
+        at = self._now().isoformat()
+        try:
+            with contextlib.closing(self._file.connect()) as db, writing(db):
+                db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", [(event_id, at) for event_id in event_ids])
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot save to {self.path}", why=str(error)) from None
 
     def fleet(self, deployment: str, url: str) -> tuple[datetime, str] | None:
         """The last fleet saved for that deployment and URL: when it was true, and its text. Never raises."""
@@ -140,14 +194,14 @@ class Memory:
             return (datetime.fromisoformat(row[0]), str(row[1])) if row else None
 
         try:
-            return self._use(read)
+            return self._file.read(read)
         except (StorageError, ValueError):
             return None  # warned about already, or not worth a word: the network is about to answer
 
     def save_fleet(self, deployment: str, url: str, at: datetime, body: str) -> None:
         """Save the last known fleet. On a connection of its own, so it may run in a thread. Raises StorageError."""
         try:
-            with contextlib.closing(_connect(self.path)) as db, _writing(db):
+            with contextlib.closing(self._file.connect()) as db, writing(db):
                 db.execute("INSERT OR REPLACE INTO fleet VALUES (?, ?, ?, ?)", (deployment, url, at.isoformat(), body))
         except sqlite3.Error as error:
             raise StorageError(f"cannot save the fleet to {self.path}", why=str(error)) from None
@@ -163,175 +217,73 @@ class Memory:
             )
             return [PtyTarget(*map(str, row)) for row in rows]
 
-        return self._use(read)
+        return self._file.read(read)
 
     def keep_terminal(self, target: PtyTarget) -> None:
         """Keep it, or note that it was attached again. Raises StorageError."""
-
-        def write(db: sqlite3.Connection) -> None:
-            with _writing(db):
-                db.execute(
-                    "INSERT INTO terminal"
-                    " (deployment, workspace_id, agent_id, reconnect, title, command, container, at)"
-                    " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reconnect) DO UPDATE SET at = excluded.at",
-                    (*astuple(target), self._now().isoformat()),
-                )
-
-        self._use(write)
+        self._file.write(
+            lambda db: db.execute(
+                "INSERT INTO terminal"
+                " (deployment, workspace_id, agent_id, reconnect, title, command, container, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (reconnect) DO UPDATE SET at = excluded.at",
+                (*astuple(target), self._now().isoformat()),
+            )
+        )
 
     def forget_terminal(self, reconnect: str) -> None:
         """It ended, or its tab was closed. Raises StorageError."""
-
-        def write(db: sqlite3.Connection) -> None:
-            with _writing(db):
-                db.execute("DELETE FROM terminal WHERE reconnect = ?", (reconnect,))
-
-        self._use(write)
+        self._file.write(lambda db: db.execute("DELETE FROM terminal WHERE reconnect = ?", (reconnect,)))
 
     def close(self) -> None:
         """Close the file."""
-        if self._db:
-            self._db.close()
-            self._db = None
+        self._file.close()
 
-    def _use(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do `work` on the file, opening it first. Corruption found on the way is put aside, and `work` done again."""
-        try:
-            return work(self._open())
-        except sqlite3.Error as error:
-            if not _corrupt(error):
-                self._fail(error)
-        self.close()
-        try:
-            # another program may have dealt with it: then the file at that path is a good one
-            return work(self._open())
-        except sqlite3.Error as error:
-            if not _corrupt(error):
-                self._fail(error)
-        self.close()
-        self._put_aside()
-        try:
-            return work(self._open())
-        except sqlite3.Error as error:
-            self._fail(error)
+    def _step(self, keys: Sequence[Key], statement: str, rows: Callable[[int], Sequence[Sequence[object]]]) -> None:
+        def write(db: sqlite3.Connection) -> None:
+            text = json.dumps([list(key) for key in keys])
+            step = db.execute("INSERT INTO step (at, keys) VALUES (?, ?)", (self._now().isoformat(), text)).lastrowid
+            db.executemany(statement, rows(step or 0))
 
-    def _fail(self, error: sqlite3.Error) -> NoReturn:
-        raise StorageError(
-            f"cannot use {self.path}",
-            why=str(error),
-            fix="free the disk or fix its permissions, or set CODER_TUI_STATE_DIR elsewhere",
-        ) from None
+        self._file.write(write)
+        self._standings = self._file.read(self._read)
 
-    def _open(self) -> sqlite3.Connection:
-        if self._db is None:
-            ensure_private(self.path.parent)
-            try:
-                with os.fdopen(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600), "rb") as file:
-                    head = file.read(len(_MAGIC))
-            except OSError as error:
-                raise StorageError(f"cannot use {self.path}", why=error.strerror or str(error)) from None
-            if head not in {b"", _MAGIC}:
-                raise _NotADatabaseError("file is not a database")  # SQLite would overwrite a very short one
-            db = _connect(self.path)
-            try:
-                self._migrate(db)
-            except BaseException:
-                db.close()
-                raise
-            self._db, self._seen = db, -1
-        return self._db
-
-    def _migrate(self, db: sqlite3.Connection) -> None:
-        if _version(db) < _VERSION:
-            with _writing(db):
-                known = _version(db)  # as another program may have left it meanwhile
-                for schema in _SCHEMAS[known:]:
-                    for statement in schema.split(";"):
-                        db.execute(statement)
-                if known < _VERSION:
-                    db.execute(f"PRAGMA user_version = {_VERSION}")
-                    if self._acked and not known:  # put aside while we ran: what we know is not lost
-                        self._restore(db)
-        if _version(db) > _VERSION:
-            raise StorageError(
-                f"cannot use {self.path}",
-                why="a newer coder-tui wrote it",
-                fix="update coder-tui, or set CODER_TUI_STATE_DIR elsewhere",
-            )
-        with contextlib.suppress(sqlite3.OperationalError):  # locked: the other program does it
-            db.execute("PRAGMA journal_mode = WAL")
-        old = (self._now() - _KEEP).isoformat()
-        if db.execute("SELECT 1 FROM step WHERE at < ? LIMIT 1", (old,)).fetchone():
-            with _writing(db):
-                db.execute("DELETE FROM step WHERE at < ?", (old,))
-        old = (self._now() - _KEEP_TERMINALS).isoformat()
-        if db.execute("SELECT 1 FROM terminal WHERE at < ? LIMIT 1", (old,)).fetchone():
-            with _writing(db):
-                db.execute("DELETE FROM terminal WHERE at < ?", (old,))
-
-    def _restore(self, db: sqlite3.Connection) -> None:
-        at = self._now().isoformat()
-        step = db.execute("INSERT INTO step (at, keys) VALUES (?, '[]')", (at,)).lastrowid
-        db.executemany("INSERT INTO ack VALUES (?, ?, ?)", [(event_id, at, step) for event_id in self._acked])
-
-    def _put_aside(self) -> None:
-        name = f"{self.path.name}.corrupt-{self._now():%Y%m%dT%H%M%S}-{os.getpid()}"
-        aside = self.path.with_name(name)
-        for suffix in ("", "-wal", "-shm"):
-            source = self.path.with_name(self.path.name + suffix)
-            try:
-                source.rename(aside.with_name(aside.name + suffix))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise StorageError(f"cannot move the corrupt {source} aside", why=error.strerror or "") from None
-        self._warn(
-            f"{self.path} was corrupt: it was moved to {aside.name} beside it, and acknowledgements in it are gone"
+    def _read(self, db: sqlite3.Connection) -> Standings:
+        """What the newest steps say, and what was seen (also by us, where it is not on disk yet)."""
+        self._noted = data_version(db)
+        # SQLite gives the other columns of the row with the max: https://www.sqlite.org/lang_select.html#bareagg
+        snoozed = db.execute("SELECT event_id, until, max(step) FROM snooze GROUP BY event_id")
+        muted = db.execute(
+            "SELECT deployment, workspace_id, agent, app, muted, max(step) FROM mute GROUP BY 1, 2, 3, 4"
+        )
+        return Standings(
+            acked=frozenset(str(row[0]) for row in db.execute("SELECT event_id FROM ack")),
+            snoozed={str(event): datetime.fromisoformat(end) if end else None for event, end, _ in snoozed},
+            muted=frozenset(Key(*map(str, row[:4])) for row in muted if row[4]),
+            seen=self._standings.seen.union(str(row[0]) for row in db.execute("SELECT event_id FROM seen")),
         )
 
-    def _warn(self, text: str) -> None:
-        if text not in self.warnings:
-            self.warnings.append(text)
+    def _tidy(self, db: sqlite3.Connection) -> None:
+        now = self._now()
+        old = (now - _KEEP).isoformat()
+        for table, before, unless in (
+            ("step", old, "id IN (SELECT step FROM mute)"),
+            ("seen", old, "0"),
+            ("terminal", (now - _KEEP_TERMINALS).isoformat(), "0"),
+        ):
+            found = f"FROM {table} WHERE at < ? AND NOT ({unless})"
+            if db.execute(f"SELECT 1 {found} LIMIT 1", (before,)).fetchone():
+                with writing(db):
+                    db.execute(f"DELETE {found}", (before,))
 
-    def _read_acks(self, db: sqlite3.Connection) -> frozenset[str]:
-        self._seen = _data_version(db)
-        return frozenset(str(row[0]) for row in db.execute("SELECT event_id FROM ack"))
-
-    def _read_acks_if_written(self, db: sqlite3.Connection) -> frozenset[str]:
-        return self._acked if _data_version(db) == self._seen else self._read_acks(db)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, timeout=2.0, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA synchronous = FULL")
-    return db
-
-
-class _NotADatabaseError(sqlite3.DatabaseError):
-    sqlite_errorcode = sqlite3.SQLITE_NOTADB
-
-
-def _corrupt(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
-
-
-def _version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _data_version(db: sqlite3.Connection) -> int:
-    return int(db.execute("PRAGMA data_version").fetchone()[0])
-
-
-@contextmanager
-def _writing(db: sqlite3.Connection) -> Iterator[None]:
-    """One transaction that takes the write lock first, so two programs wait rather than fail."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+    def _restore(self, db: sqlite3.Connection) -> None:
+        """The file is new. If it was put aside while we ran, what we know is not lost."""
+        known, at = self._standings, self._now().isoformat()
+        if not (known.acked or known.snoozed or known.muted):
+            return
+        step = db.execute("INSERT INTO step (at, keys) VALUES (?, '[]')", (at,)).lastrowid
+        db.executemany("INSERT INTO ack VALUES (?, ?, ?)", [(event_id, at, step) for event_id in known.acked])
+        db.executemany(
+            "INSERT INTO snooze (event_id, until, step) VALUES (?, ?, ?)",
+            [(event_id, until.isoformat() if until else None, step) for event_id, until in known.snoozed.items()],
+        )
+        db.executemany("INSERT INTO mute VALUES (?, ?, ?, ?, ?, 1)", [(*key, step) for key in known.muted])

@@ -163,5 +163,14 @@ class Source(Protocol):
     def acknowledge(self, alerts: Sequence[Alert]) -> None:
         """Acknowledge these events, durably, as one undoable step. Raises StorageError when it cannot be saved."""
 
+    def snooze(self, alerts: Sequence[Alert], until: datetime | None) -> None:
+        """Hush these events until then (None: until their app's next event), as one undoable step. StorageError."""
+
+    def mute(self, keys: Sequence[Key], muted: bool = True) -> None:
+        """Hush all alerts of these rows, or hear them again, as one undoable step. Raises StorageError."""
+
+    def saw(self, alerts: Sequence[Alert]) -> None:
+        """A person has these before their eyes: they are not news any more. Saved soon; never raises."""
+
     def undo(self) -> Sequence[Key]:
-        """Take the last acknowledgement back; the keys it touched (empty: nothing to undo)."""
+        """Take the last acknowledgement, snooze or mute back; the keys it touched (empty: nothing to undo)."""

@@ -10,6 +10,7 @@ Levels are those of `snapshot.Level`. Three facts of the wire shape the rules:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -41,6 +42,13 @@ class Verdict(NamedTuple):
     wake: datetime | None = None
 
 
+class Nap(NamedTuple):
+    """A time in which this machine was asleep and heard nothing."""
+
+    since: datetime
+    until: datetime
+
+
 class Said(NamedTuple):
     """What an app last said: its newest status, and the one that still stands behind a run of `idle`."""
 
@@ -61,8 +69,9 @@ def judge(
     acked: frozenset[str] = frozenset(),
     log_at: datetime | None = None,
     as_of: datetime | None = None,
+    naps: Sequence[Nap] = (),
 ) -> Verdict:
-    """Judge one row at `now`.
+    """Judge one row at `now`. `naps` are the times this machine slept, oldest first: they are no silence.
 
     `log_at` is when the agent's log was last seen growing. `as_of` is given for a stale row: silence is judged as
     of the last time the deployment was heard, because a dead link is no evidence of a quiet agent.
@@ -75,7 +84,8 @@ def judge(
     if alert is None and _state(said.latest) == "working":
         alert = _lost(key, name, said.latest, workspace, agent)
         if alert is None:
-            silence, when = _quiet(key, name, said.latest, log_at, limits.quiet_after)
+            silence = _quiet(key, name, said.latest, log_at)
+            when = _awake(silence.since, limits.quiet_after, naps)
             if (min(as_of, now) if as_of else now) >= when:
                 alert = silence
             elif as_of is None:
@@ -95,12 +105,13 @@ def judge(
 def fresh(old: Snapshot, new: Snapshot) -> tuple[Alert, ...]:
     """Alerts of `new` that a person should be notified of: what began after `old`, once for each event.
 
-    Nothing for a deployment whose list `old` had not yet read (the first load is not news), nothing acknowledged,
-    nothing again for an event that went and came back, and one for an event seen twice (a deployment with two names).
+    Nothing for a deployment whose list `old` had not yet read (the first load is not news), nothing that is
+    acknowledged, snoozed, muted or was seen, nothing again for an event that went and came back, and one for an event
+    seen twice (a deployment with two names).
     """
     news: dict[str, Alert] = {}
     for alert in new.alerts:
-        if alert.seq > old.seq and not alert.acked and alert.key.deployment in old.confirmed:
+        if alert.seq > old.seq and alert.open and not alert.seen and alert.key.deployment in old.confirmed:
             news.setdefault(alert.event_id, alert)
     return tuple(news.values())
 
@@ -183,14 +194,21 @@ def _lost(key: Key, name: str, status: Status, workspace: Workspace, agent: Agen
     return Alert(key, Level.LOST, f"lost:{agent.id}:{key.app}:{since.isoformat()}", since, status.message, why)
 
 
-def _quiet(
-    key: Key, name: str, status: Status, log_at: datetime | None, quiet_after: timedelta
-) -> tuple[Alert, datetime]:
-    """The alert for `working` when nothing is heard until the moment returned: maybe hung, never called stuck."""
+def _quiet(key: Key, name: str, status: Status, log_at: datetime | None) -> Alert:
+    """The alert for `working` when nothing was heard since for too long: maybe hung, never called stuck."""
     heard = max(status.at, log_at) if log_at else status.at
     log = f"its log last grew at {_at(log_at)}" if log_at else "its log has not grown while we looked"
     why = f"{name} reported working at {_at(status.at)} and nothing since; {log}"
-    return Alert(key, Level.QUIET, f"{status.id}:quiet", heard, status.message, why), heard + quiet_after
+    return Alert(key, Level.QUIET, f"{status.id}:quiet", heard, status.message, why)
+
+
+def _awake(heard: datetime, silence: timedelta, naps: Sequence[Nap]) -> datetime:
+    """When `silence` has passed since `heard`, not counting the naps in between."""
+    end = heard + silence
+    for nap in naps:
+        if nap.since < end and nap.until > heard:
+            end += nap.until - max(nap.since, heard)
+    return end
 
 
 def _at(moment: datetime) -> str:

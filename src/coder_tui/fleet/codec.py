@@ -139,6 +139,7 @@ def _agent(agent: Agent, rows: list[Row], now: datetime) -> dict[str, Any]:
                 "status": _status(row.app.latest, now),
                 "reports": len(row.app.statuses),
                 "due": row.due,
+                "muted": row.muted,
                 "attention": _alert(row.alert, now) if row.alert else None,
             }
             for row in rows
@@ -170,6 +171,8 @@ def _alert(alert: Alert, now: datetime) -> dict[str, Any]:
         "message": alert.message,
         "why": alert.why,
         "acked": alert.acked,
+        "standing": alert.standing,
+        "snoozed_until": _time(alert.until),
     }
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from coder_tui.fleet.snapshot import Deployment, Workspace
+from coder_tui.fleet.standing import Standings
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,24 @@ class DeploymentChanged:
 
 @dataclass(frozen=True, slots=True)
 class AcksChanged:
-    """The complete set of acknowledged event ids (`Alert.event_id`)."""
+    """The complete set of acknowledged event ids (`Alert.event_id`); the other standings stay."""
 
     acked: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class StandingsChanged:
+    """Everything people said about alerts: acknowledged, snoozed, muted, seen."""
+
+    standings: Standings
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """This machine was asleep from `since` to `until`: what was not heard then was not silence."""
+
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +77,6 @@ class Tick:
     at: datetime
 
 
-Event = FleetListed | WorkspaceChanged | WorkspaceGone | DeploymentChanged | AcksChanged | Tick
+Event = (
+    FleetListed | WorkspaceChanged | WorkspaceGone | DeploymentChanged | AcksChanged | StandingsChanged | Slept | Tick
+)

@@ -21,8 +21,8 @@ _CHANGES = {
 
 
 def explain(row: Row, snapshot: Snapshot, now: datetime) -> Explanation:
-    """Explain one row of `snapshot` at `now` (aware). Labels: state, evidence, source, age, message, link, due,
-    agent, workspace, stale, overruled, changes; those with nothing to say are left out."""
+    """Explain one row of `snapshot` at `now` (aware). Labels: state, evidence, source, age, message, link, hushed,
+    due, agent, workspace, stale, overruled, changes; those with nothing to say are left out."""
     found = [
         ("state", _state(row)),
         ("evidence", _evidence(row)),
@@ -30,6 +30,7 @@ def explain(row: Row, snapshot: Snapshot, now: datetime) -> Explanation:
         ("age", _age(row, now)),
         ("message", (row.alert.message if row.alert else "") or (row.status.message if row.status else "")),
         ("link", row.status.uri if row.status else ""),
+        ("hushed", _hushed(row, now)),
         ("due", _due(row, now)),
         ("agent", _agent(row, now)),
         ("workspace", _workspace(row, now)),
@@ -42,7 +43,9 @@ def explain(row: Row, snapshot: Snapshot, now: datetime) -> Explanation:
 
 def _state(row: Row) -> str:
     if row.alert:
-        return f"{row.alert.level}{' (acknowledged)' if row.alert.acked else ''}"
+        standing = row.alert.standing
+        words = {"acked": " (acknowledged)", "new": "", "seen": ""}.get(standing, f" ({standing})")
+        return f"{row.alert.level}{words}"
     return row.status.state if row.status else "unknown"
 
 
@@ -75,6 +78,15 @@ def _age(row: Row, now: datetime) -> str:
         parts.append(f"last report {exact_age(now - row.status.at)} ago")
         if row.status.at > now:
             parts.append(f"the server's clock is ahead of ours by {exact_age(row.status.at - now)} or more")
+    return "; ".join(parts)
+
+
+def _hushed(row: Row, now: datetime) -> str:
+    """What a person said that keeps it out of Needs you."""
+    parts = ["all alerts of this app are muted until somebody unmutes it"] if row.muted else []
+    if row.alert and row.alert.snoozed:
+        end = f"{exact_age(row.alert.until - now)} more" if row.alert.until else "the app's next event"
+        parts.append(f"this event is snoozed for {end}" if row.alert.until else f"this event is snoozed until {end}")
     return "; ".join(parts)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from operator import is_
 from typing import TypeAlias
 
 from coder_tui.fleet.snapshot import Agent, Alert, App, Key, Workspace
@@ -27,8 +28,8 @@ def place(workspace: Workspace) -> Place:
 
 
 def alert_place(alert: Alert) -> AlertPlace:
-    """Where an alert stands: unacknowledged first, most urgent first, longest waiting first."""
-    return alert.acked, alert.level.rank, alert.since.timestamp(), alert.key
+    """Where an alert stands: open first, most urgent first, longest waiting first."""
+    return not alert.open, alert.level.rank, alert.since.timestamp(), alert.key
 
 
 def row_keys(workspace: Workspace) -> Iterator[tuple[Key, Agent | None, App | None]]:
@@ -57,6 +58,8 @@ def share(old: Workspace, new: Workspace) -> Workspace:
         return old
     before = {agent.id: agent for agent in old.agents}
     agents = tuple(_share_agent(before.get(agent.id), agent) for agent in new.agents)
+    if all(map(is_, agents, new.agents)):
+        return new  # shared already
     return replace(new, agents=agents)
 
 
@@ -64,4 +67,5 @@ def _share_agent(old: Agent | None, new: Agent) -> Agent:
     if old is None or old == new:
         return old or new
     before = {app.id: app for app in old.apps}
-    return replace(new, apps=tuple(known if (known := before.get(app.id)) == app else app for app in new.apps))
+    apps = tuple(known if (known := before.get(app.id)) == app else app for app in new.apps)
+    return new if all(map(is_, apps, new.apps)) else replace(new, apps=apps)

@@ -205,7 +205,25 @@ class Alert:
     message: str = ""
     why: str = ""  # the evidence, in one sentence, for `explain`
     acked: bool = False
-    seq: int = field(default=0, compare=False)  # the snapshot in which this event was first seen
+    seen: bool = False  # a person had it before their eyes
+    muted: bool = False  # its app is hushed, whatever it says
+    snoozed: bool = False  # hushed until `until`, or (None) until the app's next event
+    until: datetime | None = None
+    seq: int = field(default=0, compare=False)  # the snapshot in which this event was first seen, or its snooze ended
+
+    @property
+    def open(self) -> bool:
+        """Whether it asks for a person now."""
+        return not (self.acked or self.muted or self.snoozed)
+
+    @property
+    def standing(self) -> str:
+        """Its place in the life cycle: `new`, `seen`, `acked`, `snoozed` or `muted`."""
+        if self.acked:
+            return "acked"
+        if self.muted:
+            return "muted"
+        return "snoozed" if self.snoozed else "seen" if self.seen else "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +239,7 @@ class Row:
     due: bool = False  # the workspace's deadline is near while the app is working or asking
     stale: bool = False  # not confirmed since the link was lost
     log_at: datetime | None = None  # when we last saw the agent's log grow; None: not since we look
+    muted: bool = False  # all alerts of this row are hushed until a person unmutes it
     _folded: str = field(default="", init=False, repr=False, compare=False)
 
     @property
@@ -253,7 +272,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole fleet at one moment. `rows` in list order; `alerts` unacknowledged first, most urgent first."""
+    """The whole fleet at one moment. `rows` in list order; `alerts` open first, most urgent first."""
 
     seq: int = 0
     at: datetime | None = None
@@ -278,7 +297,7 @@ class Snapshot:
         return next((row for row in index.get(key[:2]) or () if row.key == key), None)
 
     def needing(self) -> Iterator[Row]:
-        """Rows with an unacknowledged alert, most urgent first."""
+        """Rows with an open alert (not acknowledged, snoozed or muted), most urgent first."""
         for alert in self.alerts:
-            if not alert.acked and (row := self.row(alert.key)):
+            if alert.open and (row := self.row(alert.key)):
                 yield row

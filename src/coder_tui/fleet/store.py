@@ -19,16 +19,21 @@ from coder_tui.fleet.events import (
     DeploymentChanged,
     Event,
     FleetListed,
+    Slept,
+    StandingsChanged,
     Tick,
     WorkspaceChanged,
     WorkspaceGone,
 )
 from coder_tui.fleet.lists import Edit, Lists, Placed
 from coder_tui.fleet.rows import Id, row_keys, share
-from coder_tui.fleet.snapshot import Alert, Deployment, Key, Link, LinkState, Row, Snapshot, Workspace
+from coder_tui.fleet.snapshot import Alert, Deployment, Key, Level, Link, LinkState, Row, Snapshot, Workspace
+from coder_tui.fleet.standing import Standings
 
 _HEARD = frozenset({LinkState.LIVE, LinkState.POLLING})
 _DAWN = datetime.min.replace(tzinfo=UTC)
+_NAPS = 16
+"""Times of sleep that are remembered; an older one matters to nobody's silence any more."""
 _REMEMBERED = 100_000
 """Alert events whose first sight is remembered, so that one that comes back is not announced again."""
 
@@ -57,7 +62,8 @@ class Store:
         self._now = _DAWN
         self._known: dict[Id, _Known] = {}
         self._logs: dict[tuple[str, str], _Log] = {}
-        self._acked: frozenset[str] = frozenset()
+        self._standings = Standings()
+        self._naps: tuple[attention.Nap, ...] = ()
         self._first_seen: dict[str, int] = {}
         self._wakes: list[tuple[datetime, Id]] = []
         self._lists = Lists()
@@ -87,9 +93,12 @@ class Store:
                 case DeploymentChanged(deployment):
                     judge.update(self._relink(deployment))
                 case AcksChanged(acked):
-                    touched = acked ^ self._acked
-                    self._acked = acked
-                    judge.update(_id(alert.key) for alert in self._lists.alerts if alert.event_id in touched)
+                    judge.update(self._stand(replace(self._standings, acked=acked)))
+                case StandingsChanged(standings):
+                    judge.update(self._stand(standings))
+                case Slept(since, until):
+                    self._naps = (*self._naps, attention.Nap(since, until))[-_NAPS:]
+                    judge.update(_id(alert.key) for alert in self._lists.alerts if alert.level is Level.QUIET)
                 case Tick(at):
                     if at < self._now:  # the clock was set back: everything timed is wrong
                         judge.update(self._known)
@@ -99,6 +108,15 @@ class Store:
         if edited or before != (self._deployments, self._confirmed):
             self._publish(edited)
         return self._snapshot
+
+    def _stand(self, standings: Standings) -> Iterable[Id]:
+        """Take over what people said; the workspaces to judge again because of it."""
+        events, keys = standings.touched(self._standings)
+        self._standings = standings
+        found = {_id(key) for key in keys}
+        if events:
+            found.update(_id(alert.key) for alert in self._lists.alerts if alert.event_id in events)
+        return found
 
     def _pass(self, at: datetime) -> None:
         self._now = max(self._now, at)
@@ -212,19 +230,24 @@ class Store:
                 app,
                 now=self._now,
                 limits=self._limits,
-                acked=self._acked,
                 log_at=log_at,
                 as_of=as_of,
+                naps=self._naps,
             )
-            was = old.get(key)
-            alert = self._numbered(verdict.alert, was.alert if was else None)
+            was, alert = old.get(key), verdict.alert
+            if alert is not None:
+                alert, ends = self._standings.stand(alert, self._now)
+                if ends:
+                    wakes.append(ends)
+            alert = self._numbered(alert, was.alert if was else None)
+            muted = key in self._standings.muted
             if not (
                 was
                 and was.workspace is workspace
                 and was.alert is alert
-                and (was.due, was.stale, was.log_at) == (verdict.due, stale, log_at)
+                and (was.due, was.stale, was.log_at, was.muted) == (verdict.due, stale, log_at, muted)
             ):
-                was = Row(key, workspace, agent, app, alert, verdict.due, stale, log_at)
+                was = Row(key, workspace, agent, app, alert, verdict.due, stale, log_at, muted)
             rows.append(was)
             if verdict.wake:
                 wakes.append(verdict.wake)
@@ -238,7 +261,8 @@ class Store:
         if alert is None or alert == before:
             return before if alert else None
         if before and before.event_id == alert.event_id:
-            return replace(alert, seq=before.seq)
+            woke = before.until is not None and before.until <= self._now and alert.open
+            return replace(alert, seq=self._snapshot.seq + 1 if woke else before.seq)
         seq = self._first_seen.setdefault(alert.event_id, self._snapshot.seq + 1)
         if len(self._first_seen) > _REMEMBERED:
             del self._first_seen[next(iter(self._first_seen))]

@@ -166,7 +166,9 @@ FLAGS: dict[str, Callable[[Row], bool]] = {
     "acked": lambda row: row.alert is not None and row.alert.acked,
     "due": lambda row: row.due,
     "running": lambda row: row.workspace.build_status == "running",
-    "snoozed": lambda row: False,  # nothing can be snoozed yet, and asking for it is no error
+    "muted": lambda row: row.muted,
+    "open": lambda row: row.alert is not None and row.alert.open,
+    "snoozed": lambda row: row.alert is not None and row.alert.snoozed,
     "stale": lambda row: row.stale,
 }
 VALUES: dict[str, Callable[[Row], tuple[str, ...]]] = {

@@ -19,6 +19,7 @@ from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
 from coder_tui.tui.reasons import link_problem
 from coder_tui.tui.screens.explain import ExplainScreen
+from coder_tui.tui.screens.snooze import Snooze, SnoozeScreen
 from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
 
@@ -107,7 +108,7 @@ class Commands(Screen[None]):
     def action_acknowledge(self) -> None:
         """Acknowledge the selected row's alert."""
         row = self.row()
-        if row is not None and row.alert is not None and not row.alert.acked:
+        if row is not None and row.alert is not None and row.alert.open:
             self._acknowledge([row.alert], " ".join(path_of(row)))
 
     def action_acknowledge_all(self) -> None:
@@ -117,15 +118,41 @@ class Commands(Screen[None]):
             self._acknowledge(alerts, f"{len(alerts)} alert{'' if len(alerts) == 1 else 's'}")
 
     def _acknowledge(self, alerts: list[Alert], what: str) -> None:
+        self._stand(lambda: self.source.acknowledge(alerts), f"Acknowledged {one_line(what)}. u takes it back.")
+
+    def action_snooze(self) -> None:
+        """Hush the selected row's alert for a while; a small menu asks for how long."""
+        row = self.row()
+        if row is None or row.alert is None or not row.alert.open:
+            return
+        alert, what = row.alert, " ".join(path_of(row))
+
+        def answered(choice: Snooze | None) -> None:
+            if choice is not None:
+                done = f"Snoozed {one_line(what)} {choice.words}. u takes it back."
+                self._stand(lambda: self.source.snooze([alert], choice.until), done)
+
+        self.app.push_screen(SnoozeScreen(what, self.clock()), answered)
+
+    def action_mute(self) -> None:
+        """Hush all alerts of the selected row, or hear them again."""
+        row = self.row()
+        if row is not None:
+            done = "Unmuted" if row.muted else "Muted"
+            end = "" if row.muted else " until M again"
+            what = one_line(" ".join(path_of(row)))
+            self._stand(lambda: self.source.mute([row.key], not row.muted), f"{done} {what}{end}. u takes it back.")
+
+    def _stand(self, change: Callable[[], None], done: str) -> None:
         try:
-            self.source.acknowledge(alerts)
+            change()
         except CoderTuiError as error:
             self.tell(str(error), error=True)
         else:
-            self.tell(f"Acknowledged {one_line(what)}. u takes it back.")
+            self.tell(done)
 
     def action_undo(self) -> None:
-        """Take the last acknowledgement back."""
+        """Take the last acknowledgement, snooze or mute back."""
         try:
             keys = self.source.undo()
         except CoderTuiError as error:
@@ -134,7 +161,7 @@ class Commands(Screen[None]):
         if not keys:
             self.tell("There is nothing to undo.")
             return
-        self.tell(f"Undone: {len(keys)} alert{'' if len(keys) == 1 else 's'} came back.")
+        self.tell(f"Undone for {len(keys)} agent{'' if len(keys) == 1 else 's'}.")
         if self.snapshot.row(keys[0]) is not None:
             self.jump(keys[0])
 

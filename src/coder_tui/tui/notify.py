@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from coder_tui.fleet.attention import fresh
+from coder_tui.fleet.news import News
 from coder_tui.fleet.snapshot import Alert, Key, Level, Snapshot
 
 BELL_SECONDS = 5.0  # shortest time between two bells: a burst is one call
@@ -16,23 +16,26 @@ class Notifier:
 
     def __init__(self, bell: Callable[[], None], title: Callable[[str], None], monotonic: Callable[[], float]) -> None:
         self._bell, self._title, self._monotonic = bell, title, monotonic
-        self._last: Snapshot | None = None
+        self._news = News()
         self._rang = float("-inf")
         self._shown = ""
 
     def update(self, snapshot: Snapshot, count: int, looked_at: Key | None) -> list[Alert]:
         """A newer snapshot with `count` open alerts; `looked_at` is the row the person has before them. Returns what
         was worth a call."""
-        old, self._last = self._last, snapshot
         self._retitle(count)
-        if old is None:  # the first load is no news
-            return []
-        news = [alert for alert in fresh(old, snapshot) if alert.key != looked_at and alert.level in _CALLING]
         now = self._monotonic()
+        news = [alert for alert in self._news.update(snapshot, now, looked_at) if alert.level in _CALLING]
         if news and now - self._rang >= BELL_SECONDS:
             self._rang = now
             self._bell()
         return news
+
+    @property
+    def wait(self) -> float | None:
+        """Seconds until `update` should be called again though nothing changed; None: never."""
+        wake = self._news.wake
+        return None if wake is None else wake - self._monotonic()
 
     def _retitle(self, count: int) -> None:
         title = f"({count}) coder-tui" if count else "coder-tui"

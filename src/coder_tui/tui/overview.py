@@ -25,6 +25,8 @@ class Overview:
     def __init__(self) -> None:
         self.agents = 0  # rows with an agent
         self.working = 0  # of them, those whose newest report says so
+        self.snoozed = 0  # alerts that are hushed for a while
+        self.muted = 0  # alerts of apps that are hushed
         self.levels: dict[Level, int] = {}  # open alerts
         self.needing: list[Key] = []  # shown rows with an open alert, most urgent first, then those that stop soon
         self.open: list[Alert] = []  # the alerts of these rows
@@ -74,7 +76,9 @@ class Overview:
         return bool(flipped)
 
     def _collect(self, snapshot: Snapshot, shown: Sequence[Row]) -> None:
-        found = [alert for alert in snapshot.alerts if not alert.acked]
+        found = [alert for alert in snapshot.alerts if alert.open]
+        standings = [alert.standing for alert in snapshot.alerts[len(found) :]]  # the open ones stand first
+        self.snoozed, self.muted = standings.count("snoozed"), standings.count("muted")
         self.levels = dict.fromkeys(Level, 0)
         for alert in found:
             self.levels[alert.level] += 1

@@ -52,10 +52,12 @@ def reason(action: Action, now: Situation) -> str:
             return "" if now.needing else "Nobody needs you"
         case "acknowledge_all":
             return "" if now.alerts else "No alert is shown"
-        case "acknowledge":
-            if row is None or row.alert is None or row.alert.acked:
+        case "mute":
+            return "" if row is not None else "No agent is selected"
+        case "acknowledge" | "snooze":
+            if row is None or row.alert is None or not row.alert.open:
                 return "This row has no open alert"
-        case "look_back" | "close_terminal":
+        case "look_back" | "close_terminal" | "record":
             return "" if now.terminals else "No terminal is attached"
         case "next_terminal" | "previous_terminal":
             return "" if now.terminals > 1 else "There is no other terminal of this agent"

@@ -46,8 +46,10 @@ def of_workspace(workspace: Workspace) -> Look:
 def of_row(row: Row) -> Look:
     """The look of a row: its open alert first, then the agent's health, then what its app reported last."""
     alert, agent, status = row.alert, row.agent, row.status
-    if alert is not None and not alert.acked:
+    if alert is not None and alert.open:
         return Look(alert.level.value, alert.level.value, alert.level.value, alert.since)
+    if alert is not None and (alert.snoozed or alert.muted):
+        return Look(alert.level.value, alert.standing, "muted", alert.since)
     if agent is None:
         return of_workspace(row.workspace)
     if agent.status in attention.GONE:

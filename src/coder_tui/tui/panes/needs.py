@@ -44,6 +44,13 @@ class NeedsPane(LineList[Key]):
             self.styles.height = 2 * min(count, self.MAX_ROWS) + 2 if count else 3
             self.set_class(not count, "-empty")
 
+    def tell_hushed(self, snoozed: int, muted: int) -> None:
+        """How many alerts are kept out of this list, dimly in its lower border."""
+        parts = [f"{count} {word}" for count, word in ((snoozed, "snoozed"), (muted, "muted")) if count]
+        text = ", ".join(parts)
+        if text != self.border_subtitle:
+            self.border_subtitle = text
+
     def explain_emptiness(self, hidden: int) -> None:
         """Say that nobody needs a person, or that the filter hides `hidden` who do."""
         if hidden:
@@ -58,7 +65,7 @@ class NeedsPane(LineList[Key]):
         if row is None:
             return []
         look = of_row(row)
-        alert = row.alert if row.alert is not None and not row.alert.acked else None
+        alert = row.alert if row.alert is not None and row.alert.open else None
         voice = voices["faint"] if row.stale else voices.bold(look.voice if alert else "due")
         quiet = voices["faint" if row.stale else "muted"]
         if line == 0:

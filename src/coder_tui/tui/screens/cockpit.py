@@ -70,6 +70,7 @@ class CockpitScreen(Navigation):
         self._row: Row | None = None  # as shown
         self._settle_timer: Timer | None = None
         self._tick_timer: Timer | None = None
+        self._call_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         """All panes, once; layouts only show and hide them."""
@@ -144,12 +145,21 @@ class CockpitScreen(Navigation):
         changed = self.overview.update(snapshot, rows)
         self.needs.show(self.overview.needing, snapshot.row)
         self.needs.explain_emptiness(0 if rows is snapshot.rows else self.overview.alerts)
+        self.needs.tell_hushed(self.overview.snoozed, self.overview.muted)
         self.agents.deployments = len(snapshot.deployments)
         self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
         self._keep_selection()
-        self._notifier.update(snapshot, self.overview.alerts, self.selected)
+        self._call()
         self._tick()
+
+    def _call(self) -> None:
+        """Call the person for what is new, once it has stood a moment."""
+        self._notifier.update(self.snapshot, self.overview.alerts, self.selected)
+        wait = self._notifier.wait
+        if self._call_timer is not None:
+            self._call_timer.stop()
+        self._call_timer = None if wait is None else self.set_timer(max(wait, 0.05), self._call, name="call")
 
     def _keep_selection(self) -> None:
         if self.selected is None and self.overview.needing:  # the first look goes to who needs it most
@@ -216,6 +226,9 @@ class CockpitScreen(Navigation):
         if self.logs.display:
             self.logs.show(self.row())
         self.mind_closeups(settled=True)
+        row = self.row()
+        if row is not None and row.alert is not None and row.alert.standing == "new" and self.app.app_focus:
+            self.source.saw([row.alert])
         keys = self.agents.in_view()
         if self.selected is not None:
             chosen = Key(self.selected.deployment, self.selected.workspace_id)
@@ -252,7 +265,7 @@ class CockpitScreen(Navigation):
         return reasons.Situation(
             row=self.row(),
             alerts=len(self.overview.open),
-            needing=bool(self.snapshot.alerts) and not self.snapshot.alerts[0].acked,
+            needing=bool(self.snapshot.alerts) and self.snapshot.alerts[0].open,
             read_only=self.read_only,
             tiny=self.arrangement.layout is Layout.TINY,
             terminals=len(self.terminal.tabs) if self.terminal.target else 0,
