@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from coder_tui.errors import UnreachableError
 from coder_tui.feeds.source import LogBatch, LogEvent, LogLine, LogMark, LogNote, Source
-from coder_tui.fleet.snapshot import Agent, Key, LogSource, Row, Workspace
+from coder_tui.fleet.snapshot import Agent, Key, LogSource, Row, Snapshot, Workspace
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.widgets.log_lines import LogLines
 
@@ -36,6 +38,11 @@ class QueueSource:
         queue = self.queues.setdefault(agent_id, asyncio.Queue())
         for event in events:
             queue.put_nowait(event)
+
+    snapshot = Snapshot()
+
+    def follow_build(self, deployment: str, build_id: str) -> AsyncIterator[LogEvent]:
+        return self.follow_logs(deployment, build_id)
 
     async def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
         self.opened.append((deployment, agent_id))
@@ -417,3 +424,165 @@ async def test_what_was_read_is_kept_when_the_reader_is_cancelled() -> None:
         await screen.until(lambda: ("acme", "b1") in screen.source.opened)
         screen.pane.show(row())
         await screen.sees("the last")
+
+
+def words(screen: Screen) -> list[str]:
+    """The last word of every row."""
+    return [text.split()[-1] for text in screen.rows if text]
+
+
+async def test_find_walks_the_hits_that_pass_the_filter_and_marks_them_in_the_bar() -> None:
+    async with opened(80, 12) as screen:
+        screen.pane.show(row())
+        texts = [f"{'needle' if i % 100 == 7 else 'hay'} {i}" for i in range(1000)]
+        lines = [line(i, text, "warn" if i > 500 else "info") for i, text in enumerate(texts, 1)]
+        screen.source.put("a1", LIVE, LogBatch(tuple(lines)))
+        await screen.sees("hay 999")
+        await screen.pilot.press("n", *"needle", "enter")
+        await screen.until(lambda: "find: needle (10)" in screen.title)
+        await screen.sees("needle 907")  # nothing below: the nearest above
+        assert screen.subtitle == "paused"
+        bar = [screen.lines.render_line(y).text[-1] for y in range(10)]
+        assert bar.count("▌") + bar.count("▐") == 10
+        await screen.pilot.press("N", "N")
+        await screen.sees("needle 707")
+        await screen.pilot.press("n")
+        await screen.sees("needle 807")
+        await screen.pilot.press("g", "n")
+        await screen.sees("needle 7")
+        await screen.pilot.press("slash", *"level:warn", "enter")
+        await screen.until(lambda: "level:warn" in screen.title and "info" not in screen.text)
+        await screen.pilot.press("g", "n")
+        await screen.sees("needle 507")
+        await screen.pilot.press("N")
+        assert "No more hits above." in str([note.message for note in screen.pane.app._notifications])
+        await screen.pilot.press("f", "escape")
+        await screen.until(lambda: "find" not in screen.title)
+
+
+async def test_go_to_a_time() -> None:
+    async with opened(80, 12) as screen:
+        screen.pane.show(row())
+        screen.source.put("a1", LIVE, batch(1, 1000))
+        await screen.sees("line 999")
+        at = (T0 + timedelta(seconds=300)).astimezone()
+        await screen.pilot.press("at", *"soon", "enter")
+        await screen.until(lambda: "is no moment" in screen.subtitle)
+        await screen.pilot.press("escape", "at")
+        screen.pane.query_one(Input).value = f"{at:%Y-%m-%d %H:%M:%S}"
+        await screen.pilot.press("enter")
+        await screen.sees("line 300")
+        assert screen.lines.current == 299
+        await screen.pilot.press("at")
+        screen.pane.query_one(Input).value = "2199-01-01"
+        await screen.pilot.press("enter")
+        await screen.until(lambda: "no line is as young as 2199" in screen.subtitle)
+
+
+async def test_times_are_of_day_since_the_first_line_or_none() -> None:
+    async with opened() as screen:
+        screen.pane.show(row())
+        late = LogLine(3, T0 + timedelta(hours=3), "info", "s1", "late")
+        screen.source.put("a1", LIVE, LogBatch((line(1), line(2), late)))
+        await screen.sees("late")
+        await screen.pilot.press("i")
+        assert [text.split()[0] for text in screen.rows[:3]] == ["+0.000", "+1.000", "+2:59:59"]
+        await screen.pilot.press("i")
+        assert screen.rows[0] == "info  line 1"
+        await screen.pilot.press("i")
+        assert screen.rows[0].endswith(":01 info  line 1")
+
+
+async def test_one_line_in_full_and_copied() -> None:
+    async with opened() as screen:
+        screen.pane.show(row())
+        outputs = ['\x1b[1m{"msg":"caf\\u00e9","n":[1]}', "level=warn took=3s", "plain \x1b]52;c;eA==\x07text"]
+        screen.source.put("a1", LIVE, LogBatch(tuple(line(i, text) for i, text in enumerate(outputs, 1))))
+        await screen.sees("plain text")
+        await screen.pilot.press("y")
+        assert screen.pane.app.clipboard == "plain text"
+        await screen.pilot.click(LogLines, offset=(4, 0))
+        await screen.pilot.press("enter")
+        shown = screen.pane.app.screen.query_one("#log-line Static", Static)
+        assert '"msg": "café"' in str(shown.content)
+        await screen.pilot.press("y", "escape")
+        assert screen.pane.app.clipboard == '{\n  "msg": "café",\n  "n": [\n    1\n  ]\n}'
+
+
+async def test_what_passes_the_filter_is_saved(tmp_path: Path) -> None:
+    async with opened() as screen:
+        screen.pane.show(row())
+        screen.source.put("a1", LIVE, LogBatch((line(1, "a\x1b[31mb", "warn"), line(2, "c"))))
+        await screen.sees("ab")
+        await screen.pilot.press("slash", *"level:warn", "enter", "S")
+        path = tmp_path / "out.log"
+        screen.pane.query_one(Input).value = str(path)
+        await screen.pilot.press("enter")
+        await screen.until(lambda: path.exists() and path.read_text().endswith("\n"))
+        assert path.read_text() == "2026-03-01T12:00:01.000Z [warn] ab\n"
+        await screen.pilot.press("S")
+        screen.pane.query_one(Input).value = str(path)
+        await screen.pilot.press("enter")
+        await screen.until(lambda: "File exists" in screen.subtitle)
+
+
+async def test_a_full_log_is_said_once_where_it_ended() -> None:
+    async with opened() as screen:
+        full = row()
+        assert full.agent is not None
+        agent = replace(full.agent, logs_overflowed=True)
+        full = replace(full, agent=agent, workspace=replace(full.workspace, agents=(agent,)))
+        screen.pane.show(row())
+        screen.source.put("a1", LIVE, batch(1, 3))
+        await screen.sees("line 2")
+        screen.pane.show(full)
+        screen.pane.show(full)
+        await screen.sees("the log is full")
+        assert screen.text.count("the log is full") == 1
+        assert "log is full" in screen.subtitle
+
+
+async def test_the_agents_of_a_workspace_merged_by_time_then_as_they_write() -> None:
+    async with opened() as screen:
+        one = row()
+        assert one.agent is not None
+        other = replace(one.agent, id="a2", name="db")
+        one = replace(one, workspace=replace(one.workspace, agents=(one.agent, other)))
+        screen.pane.show(one)
+        screen.source.put("a1", LogBatch((line(1), line(5))), LIVE)
+        await screen.sees("line 5")
+        await screen.pilot.press("m")
+        await screen.until(lambda: screen.title == "Logs: kira/api")
+        screen.source.put("a1", LogBatch((line(1), line(5))), LIVE)
+        screen.source.put("a2", LogBatch((line(3), line(7))), LIVE)
+        await screen.sees("line 7")
+        assert [text.split()[-3:] for text in screen.rows if text] == [
+            [name, "line", number] for name, number in (("main", "1"), ("db", "3"), ("main", "5"), ("db", "7"))
+        ]
+        screen.source.put("a1", LogBatch((line(9),)))
+        await screen.sees("line 9")
+        screen.source.put("a2", LogBatch((line(8),)), LogNote(LogMark.LOST, "gone", datetime.now(UTC)))
+        await screen.sees("db: connection lost: gone")
+        await screen.pilot.press("slash", *"source:db", "enter")
+        await screen.until(lambda: "line 9" not in screen.text)
+        assert words(screen)[:3] == ["3", "7", "8"]
+        await screen.pilot.press("m")
+        await screen.until(lambda: "startup" in screen.title)
+
+
+async def test_a_build_is_followed_where_no_agent_is_with_its_stages() -> None:
+    async with opened() as screen:
+        started = Workspace("acme", "w", "api", "kira", "starting", "start", build_id="b7", build_number=7)
+        screen.pane.show(Row(Key("acme", "w"), started, None, None))
+        assert "Reading the logs of kira/api, build 7 from acme" in screen.text
+        stages = ("Queued", "Queued", "Apply", "Apply", "Done")
+        for number, stage in enumerate(stages, 1):
+            screen.source.put("b7", LogBatch((line(number, f"{stage} {number}", source=stage),)), LIVE)
+        screen.source.put("b7", LogNote(LogMark.ENDED), None)
+        await screen.sees("end of the log")
+        rules = [text[12:].strip("─ ") for text in screen.rows if "──" in text]
+        took = ["Queued", "Apply: Queued took 2.0 s", "Done: Apply took 2.0 s", "end of the log: Done took 0.0 s"]
+        assert rules == took
+        assert (screen.title, screen.subtitle) == ("Logs: build 7", "ended")
+        screen.pane.show(row())
+        await screen.until(lambda: ("acme", "a1") in screen.source.opened)

@@ -93,6 +93,11 @@ def plain(text: str) -> str:
     return "".join(run.text for run in runs(text))
 
 
+def words(text: str) -> str:
+    """A line without its escape sequences; other control characters stay."""
+    return _SEQUENCE.sub("", text)
+
+
 def strip(data: bytes) -> bytes:
     """UTF-8 lines without their escape sequences; line breaks stay where they are."""
     return _ENCODED.sub(b"", data)

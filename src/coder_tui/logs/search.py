@@ -148,8 +148,9 @@ class Filter:
     result to `accept`; only `scan` may run outside the owner's thread.
     """
 
-    def __init__(self, query: Query, buffer: LogBuffer) -> None:
+    def __init__(self, query: Query, buffer: LogBuffer, *, notes: bool = True) -> None:
         self.query = query
+        self._notes = notes  # our own dividers pass
         self.hits = array("Q")
         self._buffer = buffer
         self._next = 0
@@ -203,7 +204,8 @@ class Filter:
         if rows and self._texts:
             rows = self._search(ansi.strip(block.data) if block.escapes else block.data, rows, len(levels))
         if NOTE in levels:
-            rows = sorted({*rows, *(row for row, level in enumerate(levels) if level == NOTE)})
+            own = {row for row, level in enumerate(levels) if level == NOTE}
+            rows = sorted(own.union(rows) if self._notes else set(rows) - own)
         return rows
 
     def _search(self, data: bytes, rows: Sequence[int], total: int) -> Sequence[int]:

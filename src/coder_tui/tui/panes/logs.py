@@ -1,51 +1,38 @@
-"""The Logs pane: history, then live lines, of the selected agent; across reconnects and rebuilds."""
+"""The Logs pane: history, then live lines, of whom is selected; across reconnects and rebuilds."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import OrderedDict, deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Hashable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.content import Content
-from textual.widget import Widget
-from textual.widgets import Input
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.feeds.source import LogBatch, LogMark, LogNote, Source
-from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.feeds.source import LogBatch, LogLine, LogMark, LogNote, Source
+from coder_tui.fleet.snapshot import Agent, Row
 from coder_tui.logs.buffer import LogBuffer
-from coder_tui.logs.search import Filter, FilterError, Query, catch_up, parse
+from coder_tui.logs.search import Filter, catch_up
 from coder_tui.text import one_line
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import glyphs
-from coder_tui.tui.panes.log_state import LogState
+from coder_tui.tui.panes.log_choice import Choice, Scope, choose
+from coder_tui.tui.panes.log_merge import History
+from coder_tui.tui.panes.log_state import LogState, Tail
+from coder_tui.tui.panes.log_tools import LogTools
 from coder_tui.tui.widgets.log_lines import LogLines
 
-_KEPT = 8  # agents whose lines stay in memory after another one was selected
-_SLICE = 0.002  # seconds of appending or searching before the loop gets its turn
+_KEPT = 8  # logs whose lines stay in memory after another one was selected
+_SLICE = 0.003  # seconds of appending before the loop gets its turn
 _SETTLE = 0.15  # seconds a selection must stand before its stream is opened
+_FULL = "the log is full: the deployment stores no more of it"
 
 
-class FilterInput(Input):
-    """The line at the foot of the pane in which a filter is typed."""
-
-    BINDINGS = [Binding("escape", "drop", "Clear the filter", show=False)]
-
-    class Dropped(Input.Submitted):
-        """Escape: no filter any more."""
-
-    def action_drop(self) -> None:
-        """Clear and close."""
-        self.value = ""
-        self.post_message(self.Dropped(self, ""))
-
-
-class LogsPane(Widget, can_focus=True):
-    """Follows one agent's log. Call `show` with the selected row whenever it changed; it is cheap when nothing did."""
+class LogsPane(LogTools):
+    """Follows the log of one row. Call `show` with the selected row whenever it changed; nothing new costs little."""
 
     BINDINGS = [*bindings("logs")]
     DEFAULT_CSS = """
@@ -54,242 +41,240 @@ class LogsPane(Widget, can_focus=True):
         border-title-align: left;
         border-subtitle-align: right;
         &:focus, &:focus-within { border: round $border; }
-        & > FilterInput { dock: bottom; height: 1; border: none; padding: 0 1; display: none; }
-        & > FilterInput:focus { border: none; }
-        & > FilterInput.-invalid, & > FilterInput.-invalid:focus { border: none; color: $error; }
     }
     """
 
     def __init__(self, source: Source, *, id: str | None = None) -> None:
-        super().__init__(id=id, classes="pane")
+        super().__init__(id=id)
         self._source = source
-        self._logs: OrderedDict[Key, LogState] = OrderedDict()
+        self._scope = Scope.AGENT
+        self._row: Row | None = None
+        self._logs: OrderedDict[Hashable, LogState] = OrderedDict()
         self._log: LogState | None = None
-        self._stale = False
-        self._query = parse("")
-        self._found: Filter | None = None
-        self._fault = ""  # why the words in the filter line are no filter
         self._texts = ("", "")
-        self._lines = LogLines()
         self._dot = glyphs().dot
 
     def compose(self) -> ComposeResult:
-        """The lines, and the filter line that is hidden until it is needed."""
-        yield self._lines
-        yield FilterInput(placeholder="words  /regex/  !not  level>=warn  source:name", select_on_focus=False)
+        """The lines, and the prompt that is hidden until it is needed."""
+        yield self.lines
+        yield self.prompt
 
     def on_mount(self) -> None:
         """Say what the pane is for."""
         if self._log is None:
             self.show(None)
 
+    @property
+    def buffer(self) -> LogBuffer | None:
+        """The lines in view."""
+        return self._log.buffer if self._log else None
+
     # --- what is shown ---
 
     def show(self, row: Row | None) -> None:
-        """Follow the log of that row's agent. The same agent in a new build goes on in the same text."""
-        agent = row.agent if row else None
-        if row is None or agent is None:
+        """Follow the log of that row. The same agent in a new build goes on in the same text."""
+        self._row = row
+        choice = (
+            choose(row, self._scope, self._source.snapshot.rows if self._scope is Scope.ALL else ()) if row else None
+        )
+        if row is None or choice is None:
             self._leave(row)
             return
-        key = Key(row.key.deployment, row.key.workspace_id, agent.name)
-        log = self._logs.get(key)
+        log = self._logs.get(choice.key)
         if log is None:
-            title = f"{row.workspace.title}/{agent.name}"
-            log = self._logs[key] = LogState(agent.name, title, row.workspace.deployment)
-        self._logs.move_to_end(key)
+            log = self._logs[choice.key] = LogState(choice.name, choice.title, row.workspace.deployment)
+        self._logs.move_to_end(choice.key)
         while len(self._logs) > _KEPT:
             self._logs.popitem(last=False)
-        renamed = log.buffer.rename({source.id: source.name for source in agent.log_sources})
+        log.name = choice.name
+        renamed = self._rename(log, choice)
         switched, self._log = log is not self._log, log
-        self._stale = row.stale
-        if log.agent_id != agent.id:
-            if log.agent_id:
-                log.divide(f"agent replaced by build {row.workspace.build_number}")
-            log.agent_id, log.last_id = agent.id, 0
+        if self._take_tails(log, choice, row) or switched:
             self._open(log)
-        elif switched:
-            self._open(log)
+        self._watch_room(log, choice.agents)
         if switched or renamed:
-            self._refilter()
+            self.refilter()
         else:
             self._changed()
 
+    def _rename(self, log: LogState, choice: Choice) -> bool:
+        if len(choice.tails) > 1:
+            return log.buffer.rename({tail.id: tail.name for tail in choice.tails})
+        return log.buffer.rename({source.id: source.name for agent in choice.agents for source in agent.log_sources})
+
+    def _take_tails(self, log: LogState, choice: Choice, row: Row) -> bool:
+        """Streams came or went: true. What was read of those that stay is remembered."""
+        wanted = {tail.id: log.tails.get(tail.id, tail) for tail in choice.tails}
+        if wanted.keys() == log.tails.keys():
+            return False
+        if len(wanted) == 1 and log.tails:
+            log.divide(f"agent replaced by build {row.workspace.build_number}")
+        log.tails = wanted
+        return True
+
+    def _watch_room(self, log: LogState, agents: Sequence[Agent]) -> None:
+        """A full log is said once where it ended."""
+        for agent in agents:
+            if agent.logs_overflowed and agent.id not in log.full:
+                log.full.add(agent.id)
+                log.divide(f"{agent.name}: {_FULL}" if log.merged else _FULL)
+        log.full.intersection_update(agent.id for agent in agents)
+
     def _leave(self, row: Row | None) -> None:
-        """No agent: no stream."""
+        """No agent, no build: no stream."""
         self.workers.cancel_group(self, "stream:logs")
         if self._log is not None:
-            self._log, self._found = None, None
-            self._lines.attach(LogBuffer(), None)
+            self._log, self._found, self._find = None, None, None
+            self.lines.attach(LogBuffer(), None)
         if row is None:
-            self._lines.say("No agent is selected.", "Select one in the list to follow its logs.")
+            self.lines.say("No agent is selected.", "Select one in the list to follow its logs.")
         else:
             status = row.workspace.build_status or "not running"
-            self._lines.say(
-                f"{row.workspace.title} has no agent: it is {status}.", "Its logs appear here when it runs."
-            )
-        self._retitle()
+            self.lines.say(f"{row.workspace.title} has no agent: it is {status}.", "Its logs appear here when it runs.")
+        self.retitle()
 
     def _open(self, log: LogState) -> None:
-        log.mark, log.text, log.retry_at = LogMark.OPEN, "", None
+        for tail in log.tails.values():
+            tail.mark, tail.text, tail.retry_at = LogMark.OPEN, "", None
         # Only the very first stream opens at once; a cursor that runs down a list must not open one per row.
         settle = _SETTLE if len(self._logs) > 1 else 0.0
-        self.run_worker(
-            self._follow(log, log.agent_id, settle),
-            name=f"logs of {log.title}",
-            group="stream:logs",
-            exclusive=True,
-        )
+        reading = self._read(log, list(log.tails.values()), settle)
+        self.run_worker(reading, name=f"logs of {log.title}", group="stream:logs", exclusive=True)
 
     # --- reading ---
 
-    async def _follow(self, log: LogState, agent_id: str, settle: float) -> None:
-        """Read one agent's stream until it ends or another agent is selected."""
+    async def _read(self, log: LogState, tails: Sequence[Tail], settle: float) -> None:
+        """Read the streams until they end or another log is selected."""
         await asyncio.sleep(settle)
-        events = self._source.follow_logs(log.place, agent_id)
+        if len(tails) == 1:
+            await self._follow(log, tails[0], None)
+            return
+        history = History(len(tails))
+        async with asyncio.TaskGroup() as group:
+            for tail in tails:
+                group.create_task(self._follow(log, tail, history), name=f"logs of {tail.name}")
+
+    async def _follow(self, log: LogState, tail: Tail, history: History | None) -> None:
+        open_stream = self._source.follow_build if tail.build else self._source.follow_logs
+        events = open_stream(tail.place, tail.id)
         try:
             async for event in events:
                 if isinstance(event, LogBatch):
-                    await self._append(log, event)
-                else:
-                    log.hear(event)
-                    await self._search()
+                    if history is None or not history.keep(tail, event.lines):
+                        await self._append(log, tail, event.lines)
+                    continue
+                if history is not None and event.mark is not LogMark.OPEN:
+                    await self._flush(log, history, tail)
+                log.hear(tail, event)
+                self._search()
         except CoderTuiError as error:
-            log.hear(LogNote(LogMark.FAILED, str(error)))
+            log.hear(tail, LogNote(LogMark.FAILED, str(error)))
         finally:
             if isinstance(events, AsyncGenerator):
                 await events.aclose()
-        if not log.over:
-            log.hear(LogNote(LogMark.ENDED))
-        await self._search()
+        if not tail.over:
+            log.hear(tail, LogNote(LogMark.ENDED))
+        if history is not None:
+            await self._flush(log, history, tail)
+        self._search()
 
-    async def _append(self, log: LogState, batch: LogBatch) -> None:
-        """Append and search in slices: the loop is never held for long, however much comes at once."""
+    async def _flush(self, log: LogState, history: History, tail: Tail) -> None:
+        """One more history is complete; when all are, append them in order of time."""
+        for one, lines in history.complete(tail):
+            await self._append(log, one, lines)
+
+    async def _append(self, log: LogState, tail: Tail, lines: Sequence[LogLine]) -> None:
+        """Append in slices: the loop is never held for long, however much comes at once."""
         began = time.monotonic()
-        steps = log.buffer.feed(log.fresh(batch.lines))
+        steps = (step for columns in log.fresh(tail, lines) for step in log.buffer.extend(columns))
         try:
             for _ in steps:
                 if time.monotonic() - began > _SLICE:
-                    self._changed()
+                    self._search()
                     await asyncio.sleep(0)
                     began = time.monotonic()
         finally:
             deque(steps, 0)  # cancelled: what was taken counts as read, so it must be kept
-        await self._search()
+        self._search()
 
-    async def _search(self) -> None:
-        """Bring the filter up to date with the lines."""
-        if self._found is not None:
-            await catch_up(self._found, self._changed)
+    def _search(self) -> None:
+        """Bring filter and search up to date with the lines: a few at once, many in another thread."""
+        if any(found and found.waiting for found in (self._found, self._find)) and not any(
+            worker.group == "search:logs" and worker.is_running for worker in self.workers
+        ):
+            self.run_worker(self._catch_up(), name="search logs", group="search:logs", exclusive=True)
         self._changed()
+
+    async def _catch_up(self) -> None:
+        while waiting := [found for found in (self._found, self._find) if found and found.waiting]:
+            for found in waiting:
+                await catch_up(found, self._changed)
 
     def _changed(self) -> None:
         """Lines, notes or the row changed: paint what shows it."""
         log = self._log
         if log is None:
             return
-        if self._query.terms and len(log.buffer):
-            self._lines.say(f"None of {len(log.buffer):,} lines passes the filter.", "Press / to change it.")
+        if self.query_words.terms and len(log.buffer):
+            self.lines.say(f"None of {len(log.buffer):,} lines passes the filter.", "Press / to change it.")
         else:
             voice = "logs--error" if log.mark in (LogMark.LOST, LogMark.FAILED) else "logs--time"
-            self._lines.say(*log.explain(), voice=voice)
-        self._lines.changed()
-        self._retitle()
+            self.lines.say(*log.explain(), voice=voice)
+        self.lines.changed()
+        self.retitle()
 
-    # --- titles ---
-
-    @on(LogLines.Scrolled)
-    def _retitle(self) -> None:
-        """What, through which filter, and whether we follow. The border is painted again only when it changed."""
-        title, subtitle = "Logs", ""
-        if log := self._log:
-            title = f"Logs: {log.name}"
-            if self._query.terms:
-                title += f" {self._dot} filter: {self._query.text}"
-            words = log.standing(following=self._lines.following, unseen=self._lines.unseen)
-            subtitle = self._fault or f" {self._dot} ".join(["stale", *words] if self._stale else words)
-        if (title, subtitle) != self._texts:
-            self._texts = title, subtitle
-            # Content, not str: a name or a filter is not markup.
-            self.border_title, self.border_subtitle = Content(one_line(title)), Content(subtitle)
-
-    # --- filter ---
-
-    def _refilter(self) -> None:
+    def refilter(self) -> None:
         """Another query, another buffer, or other names: search from the start."""
         log = self._log
         if log is None:
             return
-        self._found = Filter(self._query, log.buffer) if self._query.terms else None
-        self._lines.attach(log.buffer, self._found)
-        self._changed()
-        self.run_worker(self._search(), name="filter logs", group="filter:logs", exclusive=True)
+        self.workers.cancel_group(self, "search:logs")
+        self._found = Filter(self.query_words, log.buffer) if self.query_words.terms else None
+        self._find = Filter(self.find_words, log.buffer, notes=False) if self.find_words.terms else None
+        self.lines.attach(log.buffer, self._found, self._find)
+        self._search()
 
-    @on(FilterInput.Changed)
-    def _type(self, event: FilterInput.Changed) -> None:
-        event.stop()
-        query: Query | None = None
-        try:
-            query = parse(event.value)
-            self._fault = ""
-        except FilterError as error:
-            self._fault = f"{error.what}: {error.why}"
-        event.input.set_class(query is None, "-invalid")
-        if query is not None and query != self._query:
-            self._query = query
-            self._refilter()
-        self._retitle()
+    # --- titles ---
 
-    @on(FilterInput.Submitted)
-    @on(FilterInput.Dropped)
-    def _close(self, event: FilterInput.Submitted) -> None:
-        event.stop()
-        if not self._fault or isinstance(event, FilterInput.Dropped):
-            event.input.display = False
-            self.focus()
+    @on(LogLines.Scrolled)
+    def retitle(self) -> None:
+        """What, through which filter, and whether we follow. The border is painted again only when it changed."""
+        title, words = "Logs", list[str]()
+        if log := self._log:
+            title = f"Logs: {log.heading}"
+            if self.query_words.terms:
+                title += f" {self._dot} filter: {self.query_words.text}"
+            if self._find is not None:
+                title += f" {self._dot} find: {self.find_words.text} ({len(self._find.hits):,})"
+            words = log.standing(following=self.lines.following, unseen=self.lines.unseen)
+            words[:0] = ["stale"] if self._row and self._row.stale else []
+        subtitle = self._fault or f" {self._dot} ".join(words)
+        if (title, subtitle) != self._texts:
+            self._texts = title, subtitle
+            # Content, not str: a name or a filter is not markup.
+            self.border_title, self.border_subtitle = Content(one_line(title)), Content(one_line(subtitle))
 
-    # --- actions (the table gives the keys) ---
-
-    def action_filter(self) -> None:
-        """Type a filter; it works while it is typed."""
-        field = self.query_one(FilterInput)
-        field.display = True
-        field.focus()
-
-    def action_down(self) -> None:
-        """One row down."""
-        self._lines.scroll_rows(1)
-
-    def action_up(self) -> None:
-        """One row up."""
-        self._lines.scroll_rows(-1)
-
-    def action_page_down(self) -> None:
-        """Half a page down."""
-        self._lines.scroll_half_page(1)
-
-    def action_page_up(self) -> None:
-        """Half a page up."""
-        self._lines.scroll_half_page(-1)
-
-    def action_top(self) -> None:
-        """The oldest line."""
-        self._lines.scroll_top()
+    # --- actions that concern the streams ---
 
     def action_bottom(self) -> None:
         """The newest line, and follow: a stream that has ended is opened again."""
         if self._log and self._log.over:
             self._open(self._log)
             self._changed()
-        self._lines.follow()
+        self.lines.follow()
 
-    def action_left(self) -> None:
-        """Scroll the words back to the left."""
-        self._lines.scroll_sideways(-1)
-
-    def action_right(self) -> None:
-        """See more of long lines."""
-        self._lines.scroll_sideways(1)
-
-    def action_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
-        self._lines.toggle_wrap()
+    def action_scope(self) -> None:
+        """The next answer to whose logs these are, of those that differ."""
+        if self._row is None:
+            return
+        rows = self._source.snapshot.rows
+        every = list(Scope)
+        now = choose(self._row, self._scope, rows)
+        for step in range(1, len(every)):
+            scope = every[(every.index(self._scope) + step) % len(every)]
+            choice = choose(self._row, scope, rows)
+            if choice and choice.tails and (now is None or choice.key != now.key):
+                self._scope = scope
+                self.show(self._row)
+                return
+        self.tell("There are no other logs here.")

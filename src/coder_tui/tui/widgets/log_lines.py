@@ -8,21 +8,25 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from time import monotonic
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.message import Message
 from textual.strip import Strip
+from textual.timer import Timer
 from textual.widget import Widget
 
 from coder_tui.logs.buffer import LogBuffer
 from coder_tui.logs.search import Filter
 from coder_tui.tui.glyphs import glyphs
 from coder_tui.tui.paint import wrap
-from coder_tui.tui.widgets.log_paint import SOURCES, LogPainter
+from coder_tui.tui.widgets import log_bar
+from coder_tui.tui.widgets.log_paint import SOURCES, LogPainter, Times
 
 _SIDEWAYS = 8  # cells per step
+_FRAME = 1 / 30  # seconds between two paintings of lines that come in
 
 
 class LogLines(Widget):
@@ -39,6 +43,7 @@ class LogLines(Widget):
         "logs--note",
         "logs--mark",
         "logs--hit",
+        "logs--current",
         "logs--bar",
         *(f"logs--source-{index}" for index in range(SOURCES)),
     }
@@ -52,6 +57,7 @@ class LogLines(Widget):
         & > .logs--error { color: $error; text-style: bold; }
         & > .logs--note { color: $text-muted; text-style: italic; }
         & > .logs--hit { background: $warning 40%; }
+        & > .logs--current { text-style: reverse; }
         & > .logs--bar { color: $text-muted; }
         & > .logs--source-0 { color: $primary; }
         & > .logs--source-1 { color: $success; }
@@ -74,18 +80,29 @@ class LogLines(Widget):
         self._skip = 0  # rows of it above the view
         self._seen = 0  # lines below this number have been in view, or were there when following stopped
         self._page: list[Strip] | None = None
-        self._drawn = (0, 0, 0)  # first, end and number of rows of the page
-        self._thumb = (0, 0)
+        self._drawn: tuple[int, ...] = ()  # what the page was painted from
+        self._bar_shape: tuple[tuple[int, int], set[int]] = ((0, 0), set())
         self._note: tuple[str, ...] = ()
-        self._bar = glyphs().thumb
+        self._bar, self._mark = glyphs().thumb, glyphs().cursor
+        self._filter: Filter | None = None
+        self._find: Filter | None = None
+        self._painted_at = 0.0  # monotonic seconds
+        self._frame: Timer | None = None  # a painting that is due
 
     # --- for the owner ---
 
-    def attach(self, buffer: LogBuffer, filter: Filter | None) -> None:
-        """Show another buffer, or the same one through another filter (the position stays where the eye is)."""
+    def attach(self, buffer: LogBuffer, filter: Filter | None, find: Filter | None = None) -> None:
+        """Show another buffer, or the same one through another filter (the position stays where the eye is).
+
+        `find`: its hits are marked.
+        """
         if buffer is not self._buffer:
             self.following, self._top, self._skip, self._seen = True, 0, 0, 0
-        self._painter.buffer, self._painter.filter, self._painter.left = buffer, filter, 0
+        if filter is not self._filter:
+            self._painter.left = 0
+        self._filter, self._find = filter, find
+        self._painter.show(buffer)
+        self._painter.queries = tuple(one.query for one in (filter, find) if one)
         self.restyle()
 
     def say(self, *paragraphs: str, voice: str = "logs--time") -> None:
@@ -97,12 +114,23 @@ class LogLines(Widget):
 
     def changed(self) -> None:
         """Lines or hits were added or dropped. Paints again only when that shows."""
-        if self._drawn == (self._buffer.first, self._buffer.end, len(self._rows)):
+        if self._drawn == self._shape() and len(self._buffer.sources) == self._painter.sources:
             return
+        wait = self._painted_at + _FRAME - monotonic()
+        if wait <= 0:
+            self._follow_changes()
+        elif self._frame is None:
+            self._frame = self.set_timer(wait, self._follow_changes, name="frame")
+
+    def _follow_changes(self) -> None:
+        self._frame = None
+        self._painted_at = monotonic()
         if len(self._buffer.sources) != self._painter.sources:
             self.restyle()
-        elif self.following or not self._full or self._top < self._oldest or self._place_thumb() != self._thumb:
+        elif self.following or not self._full or self._top < self._oldest or self._place_bar() != self._bar_shape:
             self._repaint()
+        else:
+            self._drawn = self._shape()
 
     def restyle(self) -> None:
         """Everything looks different: theme, width, wrapping, names of sources."""
@@ -110,6 +138,62 @@ class LogLines(Widget):
         self._painter.width = self.size.width
         self._painter.reset()
         self._repaint()
+
+    def _shape(self) -> tuple[int, ...]:
+        """Changes with every line and hit."""
+        return self._buffer.first, self._buffer.end, len(self._rows), len(self._find.hits) if self._find else 0
+
+    @property
+    def current(self) -> int:
+        """Number of the line that keys act on: the marked one while it is in view, else the last one in view, or -1."""
+        total = self._total
+        if not total:
+            return -1
+        first = self._index(self._top)
+        last = min(first + max(1, self.size.height) - 1, total - 1)
+        marked = self._painter.current
+        if self._number(first) <= marked <= self._number(last) and marked == self._number(self._index(marked)):
+            return marked
+        return max(self._number(last), self._buffer.first)
+
+    def mark(self, number: int) -> None:
+        """Make that line the current one."""
+        self._painter.forget(self._painter.current, number)
+        self._painter.current = number
+        self._repaint()
+
+    def reveal(self, number: int) -> None:
+        """Make that line, or the next one that passes the filter, the current one, and show it."""
+        index = self._index(number)
+        self.mark(self._number(index))
+        first = self._index(self._top)
+        if not (first <= index < first + self.size.height) or self._painter.wrapped:
+            self._go(max(0, index - self.size.height // 3), 0)
+        else:
+            self._stop_following()
+            self._moved()
+
+    def next_hit(self, direction: int) -> int | None:
+        """Number of the next (1) or previous (-1) hit of the search that passes the filter; None: there is none."""
+        hits: Sequence[int] = self._find.hits if self._find else ()
+        current = self._painter.current if self._painter.current == self.current else self._top - (direction > 0)
+        place = bisect_left(hits, current + (direction > 0)) - (direction < 0)
+        while 0 <= place < len(hits):
+            number = hits[place]
+            if self._number(self._index(number)) == number:
+                return number
+            place += direction
+        return None
+
+    def show_times(self, times: Times) -> None:
+        """What stands before the lines."""
+        self._painter.times = times
+        self.restyle()
+
+    @property
+    def times(self) -> Times:
+        """What stands before the lines."""
+        return self._painter.times
 
     @property
     def unseen(self) -> int:
@@ -179,6 +263,10 @@ class LogLines(Widget):
         if was != (self.following, self._top, self._skip):
             self._moved()
 
+    def _stop_following(self) -> None:
+        if self.following:
+            self.following, self._seen = False, self._buffer.end
+
     def _moved(self) -> None:
         self._repaint()
         self.post_message(self.Scrolled())
@@ -191,8 +279,7 @@ class LogLines(Widget):
 
     @property
     def _rows(self) -> Sequence[int]:
-        found = self._painter.filter
-        return found.hits if found else range(self._buffer.first, self._buffer.end)
+        return self._filter.hits if self._filter else range(self._buffer.first, self._buffer.end)
 
     @property
     def _oldest(self) -> int:
@@ -241,6 +328,14 @@ class LogLines(Widget):
         self._painter.reset()
         self._page = None
 
+    def on_click(self, event: events.Click) -> None:
+        """The line under the mouse becomes the current one."""
+        index, y = self._index(self._top), -self._skip
+        while index < self._total and (y := y + self._height(index)) <= event.y:
+            index += 1
+        if index < self._total:
+            self.mark(self._number(index))
+
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows down."""
         event.stop()
@@ -263,7 +358,7 @@ class LogLines(Widget):
 
     def _make_page(self) -> list[Strip]:
         width, height = self.size
-        self._drawn = self._buffer.first, self._buffer.end, len(self._rows)
+        self._drawn = self._shape()
         if not self._total:
             voices = [self._note[0], *["logs--time"] * len(self._note)] if self._note else []
             return [
@@ -287,21 +382,20 @@ class LogLines(Widget):
             index, skip = index + 1, 0
         self._seen = self._buffer.end if self.following else max(self._seen, number + 1)
         del page[height:]
-        self._thumb = self._place_thumb()
-        start, size = self._thumb
-        bar = Segment(self._bar, self._style("logs--bar"))
-        for y in range(start, min(start + size, len(page))):
-            page[y] = Strip([*page[y].crop(0, width - 1), bar], width)
+        self._bar_shape = self._place_bar()
+        (start, size), marked = self._bar_shape
+        for y in {*range(start, start + size), *marked}:
+            if y < len(page):
+                style = self._style("logs--hit" if y in marked else "logs--bar")
+                glyph = self._bar if start <= y < start + size else self._mark
+                page[y] = Strip([*page[y].crop(0, width - 1), Segment(glyph, style)], width)
         return page
 
-    def _place_thumb(self) -> tuple[int, int]:
-        """First row and size of the scroll bar's thumb; size 0 when everything is in view."""
+    def _place_bar(self) -> tuple[tuple[int, int], set[int]]:
+        """Where the thumb is, and beside which rows hits of the search lie."""
         height, total = self.size.height, self._total
-        if total <= height or height < 3:
-            return 0, 0
-        size = max(1, height * height // total)
-        index = total if self.following else self._index(self._top)
-        return min(height - size, index * (height - size) // max(1, total - height)), size
+        place = log_bar.thumb(height, total, total if self.following else self._index(self._top))
+        return place, log_bar.hit_rows(height, self._rows, self._find.hits) if self._find and place[1] else set()
 
     def _style(self, name: str) -> Style:
         """The Rich style of a component class; of the widget itself without a name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from functools import lru_cache
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -14,13 +15,22 @@ from textual.strip import Strip
 
 from coder_tui.logs import ansi
 from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
-from coder_tui.logs.search import Filter
+from coder_tui.logs.search import Query
 from coder_tui.tui.glyphs import glyphs
+
+
+class Times(StrEnum):
+    """What stands before a line."""
+
+    CLOCK = "time of day"
+    ELAPSED = "since the first line"
+    OFF = "no times"
+
 
 SOURCES = 6
 """Colours for sources: component classes `logs--source-0` and so on."""
 _SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
-_SOURCE_CELLS = 12
+_SOURCE_CELLS = 16
 _NARROW = 50  # below, levels are one letter and sources make room for the words
 _CACHED = 4096  # painted lines kept
 
@@ -33,13 +43,16 @@ class LogPainter:
 
     def __init__(self, style: Callable[[str], Style]) -> None:
         self.buffer = LogBuffer()
-        self.filter: Filter | None = None
+        self.queries: tuple[Query, ...] = ()  # whose words are marked: the filter's, the search's
+        self.times = Times.CLOCK
+        self.current = -1  # number of the line that is marked
         self.width = 0  # cells of a row, the last of them for the scroll bar
         self.left = 0  # cells that the words are moved to the left
         self.wrapped = False
         self.sources = 0  # how many the buffer had when we last looked
         self._style = style
         self._source_cells = 0
+        self._origin: float | None = None  # time of the first line
         self._painted: dict[int, list[Strip]] = {}
         self._shapes = glyphs()
         self._dash = "─" if self._shapes.thumb != "|" else "-"
@@ -51,6 +64,16 @@ class LogPainter:
         names = [cell_len(ansi.plain(self.buffer.name_of(source))) for source in self.buffer.sources if source]
         several = len(names) > 1 and self.width >= _NARROW
         self._source_cells = min(_SOURCE_CELLS, max(names)) if several else 0
+
+    def forget(self, *numbers: int) -> None:
+        """These lines look different now."""
+        for number in numbers:
+            self._painted.pop(number, None)
+
+    def show(self, buffer: LogBuffer) -> None:
+        """Paint another buffer."""
+        if buffer is not self.buffer:
+            self.buffer, self._origin, self.current = buffer, None, -1
 
     def overhang(self, numbers: Iterable[int]) -> int:
         """By how many cells the widest of these lines is too wide."""
@@ -71,8 +94,10 @@ class LogPainter:
         width = self.width
         line = self.buffer.line(number, _SHOWN)
         if line.level == NOTE:
-            return [self._rule(f"{_clock(line.at)} {ansi.plain(line.text)}")]
+            return [self._rule(f"{clock(int(line.at))} {ansi.plain(line.text)}")]
         prefix = self._prefix(line)
+        if number == self.current:
+            prefix = [Segment(text, style and style + self._style("logs--current")) for text, style, _ in prefix]
         indent = [Segment(" " * sum(segment.cell_length for segment in prefix), self._style(""))]
         bodies = self._body(number)
         if not self.wrapped:
@@ -83,7 +108,7 @@ class LogPainter:
         """Time, level and source, in the same cells for every line."""
         level, cells = LEVELS[line.level], self._level_cells
         prefix = [
-            Segment(f"{_clock(line.at)} ", self._style("logs--time")),
+            Segment(self._time(line.at), self._style("logs--time")),
             Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}")),
         ]
         if self._source_cells:
@@ -91,6 +116,20 @@ class LogPainter:
             index = self.buffer.sources.index(line.source_id) % SOURCES
             prefix.append(Segment(f"{set_cell_size(name, self._source_cells)} ", self._style(f"logs--source-{index}")))
         return prefix
+
+    def _time(self, at: float) -> str:
+        """In nine cells, or none."""
+        if self.times is Times.OFF:
+            return ""
+        if self.times is Times.CLOCK:
+            return f"{clock(int(at))} "
+        if self._origin is None:
+            self._origin = self.buffer.line(self.buffer.first, 0).at
+        return f"{elapsed(at - self._origin):>8.8} "
+
+    @property
+    def _time_cells(self) -> int:
+        return 0 if self.times is Times.OFF else 9
 
     @property
     def _level_cells(self) -> int:
@@ -100,7 +139,7 @@ class LogPainter:
     def _room(self) -> int:
         """Cells for the words: between the prefix and the scroll bar."""
         sources = self._source_cells + 1 if self._source_cells else 0
-        return max(8, self.width - 9 - self._level_cells - 1 - sources - 1)
+        return max(8, self.width - self._time_cells - self._level_cells - 1 - sources - 1)
 
     def _body(self, number: int) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
@@ -116,7 +155,7 @@ class LogPainter:
             more = f"{self._shapes.ellipsis} {line.omitted:,} bytes more"
             segments.append(Segment(more, self._style("logs--mark")))
         text = "".join(segment.text for segment in segments)
-        if self.filter and (marks := self.filter.query.marks(text)):
+        if marks := sorted(span for query in self.queries for span in query.marks(text)):
             segments = list(_marked(segments, marks, self._style("logs--hit")))
         if not self.wrapped:
             return [Strip(segments)]
@@ -144,12 +183,27 @@ class LogPainter:
         return Strip(segments).adjust_cell_length(width, self._style(""))
 
 
-def _clock(at: float) -> str:
+@lru_cache(maxsize=1024)
+def clock(at: int) -> str:
     """Local time of day of POSIX seconds; a time no clock knows is dashes."""
     try:
         return time.strftime("%H:%M:%S", time.localtime(at))
     except (OverflowError, ValueError, OSError):
         return "--:--:--"
+
+
+def elapsed(seconds: float) -> str:
+    """`+1.234`, `+1:02.3`, `+1:02:03`, `+2d 03h`, in at most eight cells."""
+    sign, seconds = ("-" if seconds < 0 else "+"), min(abs(seconds), 1e10)
+    if seconds < 60:
+        return f"{sign}{seconds:.3f}"
+    minutes, rest = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{sign}{int(minutes)}:{int(rest * 10) / 10:04.1f}"
+    hours, minutes = divmod(int(minutes), 60)
+    if hours < 24:
+        return f"{sign}{hours}:{minutes:02}:{int(rest):02}"
+    return f"{sign}{hours // 24}d {hours % 24:02}h"
 
 
 @lru_cache(maxsize=1024)
