@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -61,7 +62,7 @@ class Output(io.TextIOWrapper):
 class Terminal(LinuxDriver):
     """Textual's driver (Linux and macOS), writing to an `Output`."""
 
-    def __init__(self, app: Cockpit, **options: Any) -> None:
+    def __init__(self, app: Program, **options: Any) -> None:
         super().__init__(app, **options)
         loop = asyncio.get_running_loop()
         self._output = self._file = Output(2, lambda: loop.call_soon_threadsafe(app.hung_up))
@@ -72,10 +73,8 @@ class Terminal(LinuxDriver):
         self._output.close()
 
 
-class Cockpit(tui_app.CockpitApp):
-    """The application as a program: what Textual would print about a bug (with local variables) stays unprinted."""
-
-    CSS_PATH = str(Path(tui_app.__file__).with_name("app.tcss"))  # a relative one would be looked for beside this file
+class Program(App[None]):
+    """An application as a program: what Textual would print about a bug (with local variables) stays unprinted."""
 
     hung_up: Callable[[], object]
     """What to do when the terminal is gone."""
@@ -95,6 +94,12 @@ class Cockpit(tui_app.CockpitApp):
         return self._exception
 
 
+class Cockpit(Program, tui_app.CockpitApp):
+    """The cockpit as a program."""
+
+    CSS_PATH = str(Path(tui_app.__file__).with_name("app.tcss"))  # a relative one would be looked for beside this file
+
+
 async def show(
     source: Source,
     signals: EndSignals,
@@ -110,6 +115,11 @@ async def show(
     Raises ConfigError (theme), and whatever bug ended it.
     """
     app = Cockpit(source, title_note=note, read_only=read_only, theme=theme or None, clipboard=clipboard)
+    await drive(app, signals, seconds)
+
+
+async def drive(app: Program, signals: EndSignals, seconds: float | None = None) -> None:
+    """Run `app` until it is left, a signal arrives, or `seconds` passed. Raises whatever bug ended it."""
     signals.how = app.exit
     app.hung_up = partial(signals.end, signal.SIGHUP)
     timer = asyncio.get_running_loop().call_later(seconds, app.exit) if seconds else None

@@ -216,6 +216,10 @@ class Navigation(Commands):
             self.terminal.remove_class("-attached")
             self.action_leave_terminal()
 
+    def action_record(self) -> None:
+        """Record the terminal on show, or stop that."""
+        self.terminal.record()
+
     def action_look_back(self) -> None:
         """Look back in the terminal."""
         self.go(Page.TERMINAL)

@@ -6,6 +6,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
@@ -19,11 +20,13 @@ from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import Worker
 
+from coder_tui.errors import StorageError
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import core_name
 from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
 from coder_tui.text import one_line
 from coder_tui.tui import actions
+from coder_tui.tui.panes import terminal_record
 from coder_tui.tui.panes.terminal_look import KEYS, LookingBack
 from coder_tui.tui.panes.terminal_session import PtySource, Session, State
 from coder_tui.tui.panes.terminal_tabs import Tabs
@@ -42,6 +45,7 @@ Clipboard = Literal["allow", "ask", "deny"]
 _ABOUT_US = {
     key: actions.BY_ID[name].name
     for name in (
+        "terminal.record",
         "app.look-back",
         "app.new-terminal",
         "app.next-terminal",
@@ -210,6 +214,8 @@ class TerminalPane(LookingBack, can_focus=True):
         worker.cancel()  # closes its stream
 
     def _on_change(self, session: Session) -> None:
+        if trouble := terminal_record.ended_early(session):
+            self.notify(trouble, severity="error", markup=False, timeout=8)
         if _over(session):
             self._tabs.ended(session.target)
             if session is not self._session:
@@ -227,6 +233,21 @@ class TerminalPane(LookingBack, can_focus=True):
                 session.crash(event.error)
                 worker.cancel()
                 self._on_change(session)
+
+    # Recording
+
+    def record(self) -> None:
+        """Record what is shown into a file, from now on; or stop that."""
+        if self._session is None:
+            return
+        try:
+            said = terminal_record.toggle(self._session, datetime.now().astimezone())
+        except StorageError as error:
+            self.notify(str(error), severity="error", markup=False, timeout=8)
+        else:
+            self.notify(said, markup=False, timeout=8)
+        self._screen.repaint()
+        self._tell()
 
     # The clipboard
 
@@ -331,6 +352,8 @@ class TerminalPane(LookingBack, can_focus=True):
             yield "looking back"
             if found := self.found_text():
                 yield found
+        if session.recorder:
+            yield "recording"
         if back := self._screen.lines_back:
             yield f"{back} lines back"
         yield f"{session.core.columns}x{session.core.rows}"

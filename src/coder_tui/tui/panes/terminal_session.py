@@ -7,11 +7,14 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
+from pathlib import Path
 from typing import Protocol
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyStream, PtyTarget
 from coder_tui.terminal.core import Modes, create_core
+from coder_tui.terminal.recorder import Recorder
+from coder_tui.terminal.redraw import redraw
 from coder_tui.text import one_line
 
 SCROLLBACK_LINES = 10_000
@@ -78,6 +81,7 @@ class Session:
         self.may_copy: bool | None = None  # what the person said to that; None: not asked yet
         self.core = create_core(columns, rows, SCROLLBACK_LINES)
         self.core_lock = threading.Lock()
+        self.recorder: Recorder | None = None  # to be set and cleared by `record` and `stop_recording`
         self._on_change = on_change
         self._stream: PtyStream = source.open_pty(target, columns, rows)
         self._fresh = fresh
@@ -110,12 +114,15 @@ class Session:
             # A bug in the emulator or the stream costs this terminal, not the whole program; it is shown, not hidden.
             self._ended(f"{type(error).__name__}: {error}", failed=True)
         finally:
+            self.stop_recording()
             await self._stream.close()
         self._on_change(self)
 
     def _opened(self, again: bool) -> None:
         with self.core_lock:
             self.core.reset()
+            if self.recorder:
+                self.recorder.restart()
         self.state, self.why, self.retry_at = State.OPEN, "", None
         self._replay_left = 0 if self._fresh and not again else _REPLAY_BYTES
         seconds = _REATTACHED_SECONDS if again else _REPLAY_SECONDS
@@ -151,11 +158,27 @@ class Session:
     def _feed_slice(self, data: bytes) -> None:
         with self.core_lock:
             self.core.feed(data)
+            if self.recorder:
+                self.recorder.output(data)
 
     def send(self, data: bytes) -> None:
         """Keystrokes, in the bytes of `terminal.keys`. Dropped when there is nobody to hear them."""
         if data and self.state is State.OPEN:
             self._stream.send(data.decode("utf-8", "replace"))
+
+    def record(self, path: Path) -> None:
+        """Record from now on, beginning with the picture as it is. Raises StorageError. Paint all of it anew."""
+        with self.core_lock:
+            self.recorder = Recorder(path, self.core.columns, self.core.rows, title=self.target.title)
+            self.recorder.output(redraw(self.core))
+
+    def stop_recording(self) -> Recorder | None:
+        """The recorder that was stopped, if there was one."""
+        with self.core_lock:
+            recorder, self.recorder = self.recorder, None
+            if recorder:
+                recorder.close()
+            return recorder
 
     def crash(self, error: Exception) -> None:
         """The emulator broke: this terminal ends, with words; a new try gets a new emulator."""
@@ -177,6 +200,8 @@ class Session:
         try:
             with self.core_lock:
                 self.core.resize(columns, rows)
+                if self.recorder:
+                    self.recorder.resize(self.core.columns, self.core.rows)
         except Exception as error:
             self.crash(error)
 
