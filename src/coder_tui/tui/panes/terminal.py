@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 from uuid import uuid4
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual import events
 from textual.app import ComposeResult
@@ -24,9 +22,9 @@ from coder_tui.errors import StorageError
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import core_name
 from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
-from coder_tui.text import one_line
 from coder_tui.tui import actions
 from coder_tui.tui.panes import terminal_record
+from coder_tui.tui.panes import terminal_words as words
 from coder_tui.tui.panes.terminal_look import KEYS, LookingBack
 from coder_tui.tui.panes.terminal_session import PtySource, Session, State
 from coder_tui.tui.panes.terminal_tabs import Tabs
@@ -39,7 +37,6 @@ _RESIZE_SECONDS = 0.05
 LEAVE_SECONDS = 0.25
 # A question must not take a key that was meant for the program.
 ASK_SECONDS = 0.5
-_PREVIEW = 40  # columns
 Clipboard = Literal["allow", "ask", "deny"]
 # Keys that, typed after `ctrl+]`, are about the terminal: they do not lead away from it first.
 _ABOUT_US = {
@@ -298,15 +295,16 @@ class TerminalPane(LookingBack, can_focus=True):
         question = bool(session and session.copied and state is State.OPEN)
         if question is not bool(self._asked_at):
             self._asked_at = asyncio.get_running_loop().time() if question else 0.0
-        title = self._title(session)
-        notice = self._notice_text(session)
-        subtitle = self._subtitle(session)
-        told = (title, notice, subtitle, state, self.has_focus)
+        where = words.Where(self._hovered, self.looking_back, self.found_text(), self._screen.lines_back)
+        # Asked after every piece of output: texts are only made where something of this differs.
+        told = (words.fingerprint(session), where, self._tabs.targets, self._leaving, self.has_focus, self.outer_size)
         if told == self._told:
             return
         self._told = told
-        self.border_title = title
-        self.border_subtitle = Content(subtitle)
+        width = self.outer_size.width
+        self.border_title = words.title(session, self._tabs, width, leaving=self._leaving is not None)
+        self.border_subtitle = Content(words.subtitle(session, where, width))
+        notice = words.notice(session)
         self._notice.display = bool(notice)
         self._notice.update(Text(notice))
         self._notice.set_class(state is State.LOST or question, "-alarm")
@@ -318,67 +316,6 @@ class TerminalPane(LookingBack, can_focus=True):
                 self._countdown.resume()
             else:
                 self._countdown.pause()
-
-    def _title(self, session: Session | None) -> Content:
-        """The tabs, where there are several, what the program calls itself, and how to get out: that never is cut."""
-        if session is None:
-            return Content("Terminal")
-        leave = actions.BY_ID["terminal.leave"].key_text
-        out = f" ({leave} {'again sends it' if self._leaving else 'leaves'})"
-        place = self._tabs.place(session.target)
-        labels = self._tabs.labels()
-        room = max(20, self.outer_size.width - 8) - len("Terminal: ") - len(out)
-        if len(labels) < 2 or place is None:
-            parts = [session.target.title, session.title]
-            name = " · ".join(part for part in dict.fromkeys(parts) if part)
-            return Content(f"Terminal: {_cut(name, room)}{out}")
-        if sum(cell_len(label) + 2 for label in labels) > room:
-            labels, place = [f"{labels[place]} of {len(labels)}"], 0
-        room -= sum(cell_len(label) + 2 for label in labels)
-        tabs = [Content.styled(f" {one} ", "reverse" if index == place else "") for index, one in enumerate(labels)]
-        name = session.title or session.target.title
-        rest = f" · {_cut(name, room - 3)}" if room > 8 else ""
-        return Content("Terminal: ").append(Content("").join(tabs)).append(rest).append(out)
-
-    def _subtitle(self, session: Session | None) -> str:
-        if session is None:
-            return ""
-        return " · ".join(self._facts(session))
-
-    def _facts(self, session: Session) -> Iterator[str]:
-        if self._hovered:
-            yield _cut(one_line(self._hovered), max(20, self.outer_size.width - 30))
-        if self.looking_back:
-            yield "looking back"
-            if found := self.found_text():
-                yield found
-        if session.recorder:
-            yield "recording"
-        if back := self._screen.lines_back:
-            yield f"{back} lines back"
-        yield f"{session.core.columns}x{session.core.rows}"
-
-    @staticmethod
-    def _notice_text(session: Session | None) -> str:
-        if session is None:
-            key = actions.BY_ID["app.terminal"].key_text
-            return f"No terminal is attached. Press {key} on an agent to attach one."
-        if session.state is State.CONNECTING:
-            return f"Connecting to {session.target.title} ..."
-        if session.state is State.LOST:
-            left = session.seconds_left()
-            when = f"Trying again in {left} s" if left else "Trying again now"
-            return f"Connection lost{_because(session.why)}. {when}; enter tries at once."
-        if session.state is State.ENDED:
-            if session.crashed:
-                return f"The terminal emulator broke{_because(session.why)}. Enter starts a fresh one."
-            if session.failed:
-                return f"Cannot attach{_because(session.why)}. Enter tries again."
-            return f"The session ended{_because(session.why)}. Enter starts a new shell."
-        if session.copied:
-            what = f"{len(session.copied)} characters: {_cut(one_line(session.copied), _PREVIEW)}"
-            return f"The program wants to copy {what}. y lets this terminal copy, n never."
-        return ""
 
     # Size
 
@@ -549,11 +486,3 @@ class TerminalPane(LookingBack, can_focus=True):
 def _over(session: Session) -> bool:
     """Whether the program ended, which a failure to reach it does not say."""
     return session.state is State.ENDED and not session.failed
-
-
-def _cut(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, max(1, width) - 1) + "…"
-
-
-def _because(why: str) -> str:
-    return f": {why.rstrip('.')}" if why else ""
