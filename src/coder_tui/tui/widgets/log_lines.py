@@ -114,7 +114,7 @@ class LogLines(Widget):
 
     def changed(self) -> None:
         """Lines or hits were added or dropped. Paints again only when that shows."""
-        if self._drawn == self._shape() and len(self._buffer.sources) == self._painter.sources:
+        if self._drawn == self._shape():
             return
         wait = self._painted_at + _FRAME - monotonic()
         if wait <= 0:
@@ -125,9 +125,14 @@ class LogLines(Widget):
     def _follow_changes(self) -> None:
         self._frame = None
         self._painted_at = monotonic()
-        if len(self._buffer.sources) != self._painter.sources:
-            self.restyle()
-        elif self.following or not self._full or self._top < self._oldest or self._place_bar() != self._bar_shape:
+        changed = len(self._buffer.sources) != self._painter.sources
+        if (
+            changed
+            or self.following
+            or not self._full
+            or self._top < self._oldest
+            or self._place_bar() != self._bar_shape
+        ):
             self._repaint()
         else:
             self._drawn = self._shape()
@@ -140,8 +145,9 @@ class LogLines(Widget):
         self._repaint()
 
     def _shape(self) -> tuple[int, ...]:
-        """Changes with every line and hit."""
-        return self._buffer.first, self._buffer.end, len(self._rows), len(self._find.hits) if self._find else 0
+        """Changes with every line, hit and source."""
+        hits = len(self._find.hits) if self._find else 0
+        return self._buffer.first, self._buffer.end, len(self._rows), hits, len(self._buffer.sources)
 
     @property
     def current(self) -> int:
@@ -359,6 +365,8 @@ class LogLines(Widget):
     def _make_page(self) -> list[Strip]:
         width, height = self.size
         self._drawn = self._shape()
+        if len(self._buffer.sources) != self._painter.sources:
+            self._painter.reset()
         if not self._total:
             voices = [self._note[0], *["logs--time"] * len(self._note)] if self._note else []
             return [
