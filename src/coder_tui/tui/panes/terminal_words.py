@@ -29,9 +29,8 @@ def fingerprint(session: Session | None) -> tuple[object, ...]:
     """What of a session is said: equal ones read the same."""
     if session is None:
         return ()
-    core = session.core
-    size = (core.columns, core.rows)
-    return (session.target, session.title, session.state, session.why, session.seconds_left(), session.copied, size)
+    core, state = session.core, (session.state, session.why, session.seconds_left())
+    return (session.target, session.title, state, session.copied, session.recorder, core.columns, core.rows)
 
 
 def title(session: Session | None, tabs: Tabs, width: int, *, leaving: bool) -> Content:
@@ -65,6 +64,8 @@ def subtitle(session: Session | None, where: Where, width: int) -> str:
         facts.append("looking back")
     if where.found:
         facts.append(where.found)
+    if session.recorder:
+        facts.append("recording")
     if where.lines_back:
         facts.append(f"{where.lines_back} lines back")
     return " · ".join([*facts, f"{session.core.columns}x{session.core.rows}"])
