@@ -5,6 +5,7 @@ theme = "dark"
 quiet_after = "10m"           # a working agent that says nothing for this long is `quiet`
 due_within = "30m"            # a deadline this near is `due`
 clipboard = "ask"             # programs in terminals may copy (OSC 52): allow, ask (once per terminal), deny
+history_days = 14             # how long what was seen is kept for replay, digest and stats; 0 keeps nothing
 
 [deployments.acme]
 url = "https://dev.acme.io"
@@ -97,6 +98,7 @@ class Config(BaseModel):
     quiet_after: Duration = timedelta(minutes=10)
     due_within: Duration = timedelta(minutes=30)
     clipboard: Literal["allow", "ask", "deny"] = "ask"
+    history_days: int = Field(default=14, ge=0, le=3650)
     path: Path = Field(default=Path("config.toml"), exclude=True)
 
 

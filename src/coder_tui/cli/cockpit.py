@@ -43,6 +43,7 @@ async def _show(arguments: Namespace, config: Config, credentials: Sequence[Cred
         quiet_after=config.quiet_after,
         due_within=config.due_within,
         hub_names=[HUB_NAME],
+        history_days=config.history_days,
     )
     signals = EndSignals(lambda: None)
     try:

@@ -18,6 +18,7 @@ from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import LogEvent
 from coder_tui.errors import NotFoundError, StorageError
 from coder_tui.feeds.deployment import DeploymentFeed
+from coder_tui.feeds.history import Recorder
 from coder_tui.feeds.memory import Memory
 from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
 from coder_tui.fleet.codec import dump_workspaces, load_workspaces
@@ -43,7 +44,10 @@ SAVE_EVERY = 5.0
 
 
 class Cockpit:
-    """Implements `feeds.source.Source`; see there for what each method promises. One event loop owns it."""
+    """Implements `feeds.source.Source`; see there for what each method promises. One event loop owns it.
+
+    With `history_days`, what is seen is recorded and kept that long.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Cockpit:
         due_within: timedelta,
         clock: Clock = CLOCK,
         hub_names: Collection[str] = (),
+        history_days: int = 0,
     ) -> None:
         self._clock = clock
         self._store = Store(quiet_after, due_within)
@@ -63,6 +68,7 @@ class Cockpit:
         }
         if len(self._feeds) != len(credentials):
             raise ValueError("two deployments have the same name")
+        self._recorder = Recorder(state_dir, history_days, clock.now) if history_days else None
         self._listeners: list[Callable[[Snapshot], None]] = []
         self._publishing: asyncio.TimerHandle | None = None
         self._published_at = 0.0
@@ -76,7 +82,7 @@ class Cockpit:
     @property
     def warnings(self) -> tuple[str, ...]:
         """Sentences a person should read: a corrupt state file, a fleet that cannot be saved."""
-        return (*self._memory.warnings, *self._warnings)
+        return (*self._memory.warnings, *self._warnings, *(self._recorder.warnings if self._recorder else ()))
 
     @property
     def snapshot(self) -> Snapshot:
@@ -117,6 +123,8 @@ class Cockpit:
             task.cancel()
             await asyncio.wait([task])
         self._memory.close()
+        if self._recorder:
+            await asyncio.to_thread(self._recorder.close)
 
     def refresh(self) -> None:
         """Read everything again now."""
@@ -260,6 +268,8 @@ class Cockpit:
     def _publish(self) -> None:
         self._publishing = None
         self._published_at = asyncio.get_running_loop().time()
+        if self._recorder:
+            self._recorder.saw(self._store.snapshot)
         for listener in tuple(self._listeners):
             listener(self._store.snapshot)
 
