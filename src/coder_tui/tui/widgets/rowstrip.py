@@ -7,7 +7,8 @@ A `RowStrip` goes from runs to sequences at once, and makes segments only where 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -42,6 +43,21 @@ def _attribute_codes(fields: tuple[Any, ...]) -> str:
     return "".join(f"{code};" for code in codes if code)
 
 
+def underlines_styled(environ: Mapping[str, str]) -> bool:
+    """Whether the outer terminal is known to draw curly, dotted, dashed and coloured underlines (SGR 4:3, 58).
+
+    Some of the others take `4:3` for something else entirely, so it is no safe guess.
+    """
+    if environ.get("VTE_VERSION", "").isdecimal():
+        return int(environ["VTE_VERSION"]) >= 5200
+    term = environ.get("TERM", "")
+    return (
+        term.removeprefix("xterm-") in ("kitty", "ghostty", "alacritty", "wezterm", "contour", "foot", "foot-extra")
+        or term.startswith("tmux")
+        or environ.get("TERM_PROGRAM") in ("WezTerm", "ghostty", "iTerm.app", "vscode", "tmux")
+    )
+
+
 class Pen:
     """Turns a painter's styles into the sequences for one console, through the app's filters."""
 
@@ -50,6 +66,7 @@ class Pen:
         # Keyed by identity, for speed; the entry keeps its key alive.
         self._sequences: dict[int, tuple[Style, str]] = {}
         # Direct colours go out as they are, unless the console has fewer, or a filter changes them.
+        self._underlines = underlines_styled(os.environ)
         self._direct = console.color_system == "truecolor" and all(type(one) is ANSIToTruecolor for one in filters)
         base = self.filtered([Segment(" ", painter.base)])[0].style
         self._fg = _color_codes(base.color if base else None, foreground=True)
@@ -72,8 +89,18 @@ class Pen:
         if entry is None:
             if len(self._sequences) >= _CACHE:
                 self._sequences.clear()
-            entry = self._sequences[id(style)] = (style, self._made(style))
+            entry = self._sequences[id(style)] = (style, self._made(style) + self._underline(style))
         return entry[1]
+
+    def _underline(self, style: Style) -> str:
+        """What Rich has no word for: the kind of underline, and its colour."""
+        if not style.underline or not self._underlines:
+            return ""
+        codes = [] if style.underline in (Underline.SINGLE, Underline.DOUBLE) else [f"4:{style.underline.value}"]
+        if self._direct and style.underline_color is not None:
+            color = style.underline_color
+            codes.append(f"58:5:{color}" if isinstance(color, int) else f"58:2::{color[0]}:{color[1]}:{color[2]}")
+        return f"\x1b[{';'.join(codes)}m" if codes else ""
 
     def _made(self, style: Style) -> str:
         fg, bg = style[0], style[1]
