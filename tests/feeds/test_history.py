@@ -27,7 +27,7 @@ class Desk:
         self.state, self.store = state, Store(QUIET, DUE)
 
     def happens(self, *events: Event) -> Snapshot:
-        self.recorder._save(self.store.apply(*events))
+        self.recorder._save([self.store.apply(*events)])
         return self.store.snapshot
 
     def begin(self, *spaces: Workspace, minutes: float) -> Snapshot:

@@ -36,10 +36,7 @@ def matching(snapshot: Snapshot, what: str, now: datetime) -> list[Row]:
 
     Raises NotFoundError when there is none, UsageError for a bad filter.
     """
-    called = [row for row in snapshot.rows if what in _names(row)]
-    rows = called or list(narrow(snapshot, what, now).rows)
-    if not rows:
-        raise NotFoundError(f"nothing is called {one_line(what)}, and no agent matches it", fix="see `coder-tui ls`")
+    rows = called(snapshot, what, now)
     if not any(row.agent for row in rows):
         workspace = rows[0].workspace
         raise NotFoundError(
@@ -48,9 +45,19 @@ def matching(snapshot: Snapshot, what: str, now: datetime) -> list[Row]:
     return rows
 
 
+def called(snapshot: Snapshot, what: str, now: datetime) -> list[Row]:
+    """As `matching`, also rows without an agent; `what` may end in /APP. Raises NotFoundError, UsageError."""
+    rows = [row for row in snapshot.rows if what in _names(row)] or list(narrow(snapshot, what, now).rows)
+    if not rows:
+        raise NotFoundError(f"nothing is called {one_line(what)}, and no agent matches it", fix="see `coder-tui ls`")
+    return rows
+
+
 def _names(row: Row) -> set[str]:
     names = {row.workspace.name, row.workspace.title}
-    return names | {f"{name}.{row.agent.name}" for name in names} if row.agent else names
+    if row.agent:
+        names |= {f"{name}.{row.agent.name}" for name in names}
+    return names | {f"{name}/{row.app.slug}" for name in names} if row.app else names
 
 
 async def find(arguments: Namespace) -> list[Found]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coder_tui import __version__
+from coder_tui.cli import fleet_verbs
 from coder_tui.errors import UsageError
 from coder_tui.report.states import LEVELS, STATES
 
@@ -130,10 +131,39 @@ def build() -> Parser:
     new.add_argument("--ttl", default="", metavar="2h", help="stop the workspace after this time")
     new.set_defaults(run="coder_tui.cli.new:run", command=[])
 
+    run = verbs.add_parser(
+        "run",
+        usage="coder-tui run [options] -- CMD...",
+        help="CMD on the hub in a terminal that outlives us, and attach to it",
+    )
+    run.add_argument("--name", default="", help="of the workspace (default: the directory's)")
+    run.add_argument("--cwd", type=Path, metavar="DIR", help="where CMD runs (default: here)")
+    run.add_argument(
+        "--worktree", default="", metavar="BRANCH", help="run in a Git worktree for BRANCH, made if needed"
+    )
+    run.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
+    run.add_argument("--detach", action="store_true", help="do not attach; prints the name")
+    run.set_defaults(run="coder_tui.cli.run:run", command=[])
+    stop = verbs.add_parser("stop", parents=[_connection()], help="stop a workspace: its programs end")
+    stop.set_defaults(run="coder_tui.cli.lifecycle:stop")
+    remove = verbs.add_parser("rm", parents=[_connection()], help="delete a workspace and what is known of it")
+    remove.add_argument("--yes", action="store_true", help="without a question")
+    remove.set_defaults(run="coder_tui.cli.lifecycle:remove")
+    for verb in (stop, remove):
+        verb.add_argument("what", metavar="WORKSPACE", nargs="+", help="NAME or OWNER/NAME")
+    send = verbs.add_parser("send", parents=[_connection()], help="type into a program's terminal without attaching")
+    send.add_argument("what", metavar="WHAT", help="OWNER/NAME[.AGENT][/APP], or a filter as in ls")
+    send.add_argument("text", metavar="TEXT", nargs="+", help="pasted, then Return is pressed; - reads stdin")
+    send.add_argument("--keys", action="store_true", help="TEXT is names of keys: enter, escape, ctrl+c, up, y")
+    send.add_argument("--no-enter", action="store_true", help="do not press Return after the text")
+    send.set_defaults(run="coder_tui.cli.send:run")
+
     ls = verbs.add_parser("ls", parents=[_connection()], help="the fleet, once")
     ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
     ls.add_argument("--json", action="store_true", help="for programs")
     ls.set_defaults(run="coder_tui.cli.ls:run")
+
+    fleet_verbs.add(verbs, _connection)
 
     network = verbs.add_parser(
         "network", parents=[_connection()], help="DERP regions, and each agent's latency to them"
@@ -226,7 +256,7 @@ def build() -> Parser:
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse `argv`. What follows `--` after `new`, `attach` and `gitssh` is taken word for word. Raises UsageError."""
+    """Parse `argv`; what follows `--` is taken word for word, by verbs that have a command. Raises UsageError."""
     words, command = list(argv), []
     if "--" in words:
         border = words.index("--")
@@ -237,7 +267,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     arguments = build().parse_args(words)
     if command and not hasattr(arguments, "command"):
         raise UsageError(
-            f"nothing may follow --: {command[0]!r}", fix="only `new`, `attach` and `gitssh` take a command"
+            f"nothing may follow --: {command[0]!r}", fix="only `new`, `run`, `attach` and `gitssh` take a command"
         )
     if command:
         arguments.command = command

@@ -106,23 +106,24 @@ class Recorder:
     def _run(self) -> None:
         going = True
         while going:
-            newest = self._queue.get()
-            going = newest is not None
+            batch = [self._queue.get()]
             end = time.monotonic() + _BATCH
-            while going and (left := end - time.monotonic()) > 0:
+            while batch[-1] is not None and (left := end - time.monotonic()) > 0:
                 try:
-                    later = self._queue.get(timeout=left)
+                    batch.append(self._queue.get(timeout=left))
                 except queue.Empty:
                     break
-                newest, going = later or newest, later is not None
-            if newest is not None:
-                self._save(newest)
+            going = batch[-1] is not None
+            self._save([snapshot for snapshot in batch if snapshot is not None])
         self._file.close()
 
-    def _save(self, snapshot: Snapshot) -> None:
+    def _save(self, snapshots: list[Snapshot]) -> None:
+        """Write what happened from the last snapshot written to the last of these, in one transaction."""
+        if not snapshots:
+            return
         places, known = dict(self._places), dict(self._newest)
         try:
-            self._file.write(lambda db: self._write(db, snapshot))
+            self._file.write(lambda db: self._write_all(db, snapshots))
             if time.monotonic() - self._tidied > _TIDY or not self._tidied:
                 self._tidied = time.monotonic()
                 self._file.read(lambda db: tidy(db, self._now() - timedelta(days=self._days)))
@@ -131,13 +132,19 @@ class Recorder:
             if str(error) not in self.warnings:
                 self.warnings.append(str(error))
         else:
-            self._written = snapshot
+            self._written = snapshots[-1]
         for warning in self._file.warnings:
             if warning not in self.warnings:
                 self.warnings.append(warning)
 
-    def _write(self, db: sqlite3.Connection, new: Snapshot) -> None:
-        old, at = self._written, millis(new.at or self._now())
+    def _write_all(self, db: sqlite3.Connection, snapshots: list[Snapshot]) -> None:
+        old = self._written
+        for new in snapshots:
+            self._write(db, old, new)
+            old = new
+
+    def _write(self, db: sqlite3.Connection, old: Snapshot, new: Snapshot) -> None:
+        at = millis(new.at or self._now())
         busy = False
         for before, after in changed_rows(old, new):
             busy = True

@@ -63,11 +63,11 @@ def snapshot_json(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
         found.setdefault(row.key[:2], []).append(row)
     return {
         "schema": SCHEMA_VERSION,
-        "at": _time(now),
+        "at": time_json(now),
         "cached": snapshot.cached,
         "deployments": [_deployment(one, now) for one in snapshot.deployments.values()],
         "workspaces": [_workspace(one, found.get((one.deployment, one.id), []), now) for one in snapshot.workspaces],
-        "attention": [{"key": str(alert.key), **_alert(alert, now)} for alert in snapshot.alerts],
+        "attention": [{"key": str(alert.key), **alert_json(alert, now)} for alert in snapshot.alerts],
     }
 
 
@@ -81,7 +81,7 @@ def _deployment(deployment: Deployment, now: datetime) -> dict[str, Any]:
         "hub": deployment.is_hub,
         "link": {
             "state": str(link.state),
-            "since": _time(link.since),
+            "since": time_json(link.since),
             "why": link.why,
             "latency_ms": link.latency_ms,
             "refreshed_age": _age(link.refreshed_at, now),
@@ -105,14 +105,14 @@ def _workspace(workspace: Workspace, rows: list[Row], now: datetime) -> dict[str
             "error": workspace.build_error,
             "age": _age(workspace.build_at, now),
         },
-        "deadline": _time(workspace.deadline),
+        "deadline": time_json(workspace.deadline),
         "due": any(row.due for row in rows),
         "stale": any(row.stale for row in rows),
         "favorite": workspace.favorite,
         "outdated": workspace.outdated,
         "dormant": workspace.dormant,
-        "last_status": _status(workspace.last_status, now),
-        "attention": _alert(own.alert, now) if own and own.alert else None,
+        "last_status": status_json(workspace.last_status, now),
+        "attention": alert_json(own.alert, now) if own and own.alert else None,
         "agents": [_agent(agent, [row for row in rows if row.agent is agent], now) for agent in workspace.agents],
     }
 
@@ -136,11 +136,11 @@ def _agent(agent: Agent, rows: list[Row], now: datetime) -> dict[str, Any]:
                 "name": row.app.name,
                 "health": row.app.health,
                 "key": str(row.key),
-                "status": _status(row.app.latest, now),
+                "status": status_json(row.app.latest, now),
                 "reports": len(row.app.statuses),
                 "due": row.due,
                 "muted": row.muted,
-                "attention": _alert(row.alert, now) if row.alert else None,
+                "attention": alert_json(row.alert, now) if row.alert else None,
             }
             for row in rows
             if row.app
@@ -148,7 +148,8 @@ def _agent(agent: Agent, rows: list[Row], now: datetime) -> dict[str, Any]:
     }
 
 
-def _status(status: Status | None, now: datetime) -> dict[str, Any] | None:
+def status_json(status: Status | None, now: datetime) -> dict[str, Any] | None:
+    """A status as plain JSON values; its age in seconds at `now`."""
     if status is None:
         return None
     return {
@@ -156,27 +157,29 @@ def _status(status: Status | None, now: datetime) -> dict[str, Any] | None:
         "state": status.state,
         "message": status.message,
         "uri": status.uri,
-        "at": _time(status.at),
+        "at": time_json(status.at),
         "age": _age(status.at, now),
         "needs_user_attention": status.needs_attention,
     }
 
 
-def _alert(alert: Alert, now: datetime) -> dict[str, Any]:
+def alert_json(alert: Alert, now: datetime) -> dict[str, Any]:
+    """An alert as plain JSON values; its age in seconds at `now`."""
     return {
         "level": str(alert.level),
         "event": alert.event_id,
-        "since": _time(alert.since),
+        "since": time_json(alert.since),
         "age": _age(alert.since, now),
         "message": alert.message,
         "why": alert.why,
         "acked": alert.acked,
         "standing": alert.standing,
-        "snoozed_until": _time(alert.until),
+        "snoozed_until": time_json(alert.until),
     }
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_json(moment: datetime | None) -> str | None:
+    """RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
 
 
