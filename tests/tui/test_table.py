@@ -20,6 +20,7 @@ from coder_tui.tui.panes.closeup import CloseUp
 from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.terminal import TerminalPane
+from coder_tui.tui.player import PlayerApp
 from coder_tui.tui.reasons import Situation, link_problem, reason
 from coder_tui.tui.screens.cockpit import CockpitScreen
 from coder_tui.tui.screens.help import HelpScreen, sections
@@ -36,6 +37,7 @@ HOLDERS = {
     "logs": LogsPane,
     "terminal": TerminalPane,
     "copy": TerminalPane,
+    "player": PlayerApp,
 }
 
 
