@@ -33,23 +33,29 @@ def run(arguments: Namespace) -> int:
     wanted = body(arguments)
     credentials = of_hub(daemon.start(data_dir()))
 
-    async def create() -> str:
-        async with RestClient(credentials) as client, asyncio.timeout(PATIENCE):
+    async def make() -> str:
+        async with RestClient(credentials) as client:
+            return await create(client, wanted)
+
+    print(asyncio.run(make()))
+    return 0
+
+
+async def create(client: RestClient, wanted: CreateWorkspace) -> str:
+    """Create the workspace and wait until it runs; OWNER/NAME. Raises ApiError (409: the name is taken), HubError."""
+    try:
+        async with asyncio.timeout(PATIENCE):
             made = await client.create_workspace(wanted)
             build = made.latest_build
             while build.job.status in {JobStatus.PENDING, JobStatus.RUNNING}:
                 await asyncio.sleep(0.05)
                 build = await client.build(build.id)
-            if build.job.status != JobStatus.SUCCEEDED:
-                raise HubError(f"{made.name} did not start", why=one_line(build.job.error) or build.job.status)
-            return f"{made.owner_name}/{made.name}"
-
-    try:
-        print(asyncio.run(create()))
     except TimeoutError:
         why = f"it did not start within {PATIENCE:g} s"
-        raise HubError(f"{arguments.name} is not running yet", why=why, fix="look with `coder-tui ls`") from None
-    return 0
+        raise HubError(f"{wanted.name} is not running yet", why=why, fix="look with `coder-tui ls`") from None
+    if build.job.status != JobStatus.SUCCEEDED:
+        raise HubError(f"{made.name} did not start", why=one_line(build.job.error) or build.job.status)
+    return f"{made.owner_name}/{made.name}"
 
 
 def body(arguments: Namespace) -> CreateWorkspace:
