@@ -325,3 +325,56 @@ async def test_commands_that_cannot_be_done(tmp_path: Path) -> None:
             coder.workspaces.pop(uuid(1))
             with pytest.raises(ApiError):
                 await source.build(Key("acme", uuid(1)), "restart")
+
+
+# many at once
+
+
+async def test_many_changes_are_taken_in_slices_and_in_order(tmp_path: Path) -> None:
+    coder = FakeCoder(*(workspace(number, "failure", "May I?") for number in range(1, 151)))
+    async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url))) as source:
+        snapshot = await shows(source, lambda now: live(now) and len(now.alerts) == 150)
+        source.acknowledge(snapshot.alerts)
+        assert source.snapshot is snapshot, "not at once: it would keep the loop too long"
+        assert [key.workspace_id for key in source.undo()] == [alert.key.workspace_id for alert in snapshot.alerts]
+        source.mute([snapshot.rows[0].key])
+        await shows(source, lambda now: len(list(now.needing())) == 149)
+        assert source.snapshot.rows[0].muted
+
+
+async def test_the_end_comes_in_the_middle_of_a_slice(tmp_path: Path) -> None:
+    coder = FakeCoder(*(workspace(number, "failure", "May I?") for number in range(1, 151)))
+    async with serving(*coder.routes) as url:
+        async with running(cockpit(tmp_path, credentials(url))) as source:
+            snapshot = await shows(source, lambda now: live(now) and len(now.alerts) == 150)
+            source.acknowledge(snapshot.alerts)
+        assert not list(source.snapshot.needing()), "finished, not torn"
+
+
+async def test_what_a_person_saw_and_hushed_is_kept(tmp_path: Path) -> None:
+    coder = FakeCoder(workspace(1, "failure", "May I?"), workspace(2, "failure", "And me?"))
+    async with serving(*coder.routes) as url:
+        async with running(cockpit(tmp_path, credentials(url))) as source:
+            snapshot = await shows(source, lambda now: live(now) and len(now.alerts) == 2)
+            one, two = snapshot.alerts
+            source.saw([one])
+            source.snooze([two], None)
+            await shows(source, lambda now: [alert.standing for alert in now.alerts] == ["seen", "snoozed"])
+        async with running(cockpit(tmp_path, credentials(url))) as source:
+            assert [alert.standing for alert in source.snapshot.alerts] == ["seen", "snoozed"], "painted from disk"
+            await shows(source, live)
+            assert source.undo() == [two.key]
+
+
+async def test_a_sleep_reads_everything_again_and_calls_nobody_quiet(tmp_path: Path) -> None:
+    coder = FakeCoder(workspace(1, "working", "busy"))
+    time = ManualTime()
+    time.seconds = (coder.workspaces[uuid(1)].latest_build.created_at - time.now()).total_seconds() + 3600
+    async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url), clock=time.clock)) as source:
+        await shows(source, live)
+        await until(lambda: 2.0 in time.slept)
+        lists = coder.requests.count("list")
+        time.advance(8 * 3600)
+        await until(lambda: coder.requests.count("list") > lists)
+        await shows(source, live)
+        assert not source.snapshot.alerts

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Collection, Sequence
+import gc
+from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from coder_tui.client.backoff import CLOCK, Clock
@@ -37,6 +39,10 @@ PUBLISH_EVERY = 0.1
 """Seconds: listeners hear of changes at most this often, of the first one at once."""
 TICK = 2.0
 """Seconds between two looks at the clock and at another program's acknowledgements; both cost microseconds."""
+BULK = 100
+"""Workspaces: events that touch more of them are applied in slices, fewer take about 4 ms."""
+SLICE = 0.002
+"""Seconds the loop is kept at once while many changes are applied."""
 NAP = 20.0
 """Seconds: a tick that comes this late was no slow tick, this machine slept (or its clock was put forward)."""
 SAVE_EVERY = 5.0
@@ -70,6 +76,9 @@ class Cockpit:
             raise ValueError("two deployments have the same name")
         self._recorder = Recorder(state_dir, history_days, clock.now) if history_days else None
         self._listeners: list[Callable[[Snapshot], None]] = []
+        self._group: asyncio.TaskGroup | None = None
+        self._apart: asyncio.Task[None] | None = None  # applies many changes in slices
+        self._waiting: list[Event] = []  # what comes after these
         self._publishing: asyncio.TimerHandle | None = None
         self._published_at = 0.0
         self._saved: dict[str, tuple[Workspace, ...]] = {}
@@ -104,11 +113,12 @@ class Cockpit:
         self._running = asyncio.current_task()
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 for name, feed in self._feeds.items():
                     group.create_task(feed.run(), name=f"feed:{name}")
                 group.create_task(self._tick(), name="cockpit:tick")
         finally:
-            self._running = None
+            self._running = self._group = None
             if self._publishing:
                 self._publishing.cancel()
                 self._publishing = None
@@ -259,8 +269,41 @@ class Cockpit:
         return events
 
     def _apply(self, events: Sequence[Event]) -> None:
-        before = self._store.snapshot
-        if self._store.apply(*events) is not before and self._publishing is None:
+        """Apply events in the order in which they come. Many changes at once are taken in slices, and what comes
+        meanwhile waits for its turn: the loop never stands still for them."""
+        if self._apart is not None:
+            self._waiting.extend(events)
+        elif self._group is not None and self._store.weight(*events) > BULK:
+            self._waiting.extend(events)
+            self._apart = self._group.create_task(self._apply_apart(), name="cockpit:apply")
+        else:
+            before = self._store.snapshot
+            if self._store.apply(*events) is not before:
+                self._publish_soon()
+
+    async def _apply_apart(self) -> None:
+        gc.disable()  # a pass over so many new rows takes longer than any slice, and finds nothing: they have no cycles
+        try:
+            while self._waiting:
+                events, self._waiting = self._waiting, []
+                before = self._store.snapshot
+                steps = self._store.steps(*events)
+                try:
+                    while _for_a_while(steps):
+                        await asyncio.sleep(0)
+                finally:
+                    for _ in steps:  # cancelled: the store is never left half way
+                        pass
+                if self._store.snapshot is not before:
+                    self._publish_soon()
+                if self._store.snapshot.confirmed != before.confirmed:
+                    gc.freeze()  # these rows stay: no later pass needs to look at them
+        finally:
+            self._apart = None
+            gc.enable()
+
+    def _publish_soon(self) -> None:
+        if self._publishing is None:
             loop = asyncio.get_running_loop()
             at = max(loop.time(), self._published_at + PUBLISH_EVERY)
             self._publishing = loop.call_at(at, self._publish)
@@ -316,3 +359,9 @@ class Cockpit:
                 self._warn(error)
             else:
                 self._saved[name] = rows
+
+
+def _for_a_while(steps: Iterator[None]) -> bool:
+    """Take steps for one slice of time; whether there are more."""
+    end = perf_counter() + SLICE
+    return any(perf_counter() >= end for _ in steps)

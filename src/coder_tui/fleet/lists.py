@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from heapq import merge
 from typing import Any, NamedTuple, TypeVar
 
 from coder_tui.fleet.buckets import Buckets
@@ -11,6 +12,8 @@ from coder_tui.fleet.rows import Id, Place, alert_place, place
 from coder_tui.fleet.snapshot import Alert, Row, Workspace
 
 _T = TypeVar("_T")
+_SLICE = 256
+"""Entries that are sorted or noted at once, in less than a millisecond."""
 _BULK = 64
 """From this many changed workspaces on, sorting anew is cheaper than patching."""
 
@@ -40,17 +43,20 @@ class Lists:
         self.alerts: list[Alert] = []
         self.index: Buckets[Id, tuple[Row, ...]] = Buckets()
 
-    def edit(self, edits: Mapping[Id, Edit], known: Callable[[], Iterable[Placed]]) -> None:
-        """Bring the lists up to date. `known` gives all workspaces, for when that many changed."""
-        self.index = self.index.changed({name: after.rows if after else None for name, (_, after) in edits.items()})
+    def edit(self, edits: Mapping[Id, Edit], known: Callable[[], Iterable[Placed]]) -> Iterator[None]:
+        """Bring the lists up to date, in small steps. `known` gives all workspaces, for when that many changed."""
+        for some in _slices(list(edits.items())):
+            self.index = self.index.changed({name: after.rows if after else None for name, (_, after) in some})
+            yield
         if len(edits) < _BULK:
             for before, after in edits.values():
                 self._patch(before, after)
             return
-        placed = sorted(known(), key=lambda one: place(one.workspace))
+        placed = yield from _sorted(list(known()), _placed_at)
         self.workspaces = [one.workspace for one in placed]
         self.rows = [row for one in placed for row in one.rows]
-        self.alerts = sorted((row.alert for row in self.rows if row.alert), key=alert_place)
+        yield
+        self.alerts = yield from _sorted([row.alert for row in self.rows if row.alert], alert_place)
 
     def _patch(self, before: Placed | None, after: Placed | None) -> None:
         start = place(before.workspace) if before else None
@@ -69,6 +75,29 @@ class Lists:
         for alert in new:
             if not any(alert is other for other in old):
                 _splice(self.alerts, alert_place(alert), alert_place, 0, (alert,))
+
+
+def _placed_at(placed: Placed) -> Place:
+    return place(placed.workspace)
+
+
+def _slices(items: list[_T]) -> Iterator[list[_T]]:
+    return (items[start : start + _SLICE] for start in range(0, len(items), _SLICE))
+
+
+def _sorted(items: list[_T], key: Callable[[_T], Any]) -> Generator[None, None, list[_T]]:
+    """As `sorted`, whose C code nothing can interrupt, in small steps: sort slices, then merge them."""
+    runs: list[list[tuple[Any, int, _T]]] = []
+    for start in range(0, len(items), _SLICE):
+        keyed = ((key(item), number, item) for number, item in enumerate(items[start : start + _SLICE], start))
+        runs.append(sorted(keyed))
+        yield
+    found: list[_T] = []
+    for number, (_, _, item) in enumerate(merge(*runs)):
+        found.append(item)
+        if not number % _SLICE:
+            yield
+    return found
 
 
 def _row_place(row: Row) -> Place:

@@ -7,7 +7,7 @@ followed by a heap of the moments at which a row's judgement may change, so a ti
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -75,8 +75,41 @@ class Store:
         """The newest snapshot."""
         return self._snapshot
 
+    def weight(self, *events: Event) -> int:
+        """About how many workspaces `apply` would compare or judge, each some 50 us: a caller may take `steps`."""
+        total = 0
+        for event in events:
+            match event:
+                case FleetListed():
+                    total += len(event.workspaces)
+                case DeploymentChanged(deployment):
+                    old = self._deployments.get(deployment.name)
+                    if (old is not None and old.link.state in _HEARD) != (deployment.link.state in _HEARD):
+                        total += len(self._known)
+                case AcksChanged(acked):
+                    total += len(acked ^ self._standings.acked)
+                case StandingsChanged(standings):
+                    total += sum(map(len, standings.touched(self._standings)))
+                case Tick(at):
+                    if at < self._now:
+                        total += len(self._known)
+                    elif self._wakes and self._wakes[0][0] <= at:
+                        total += sum(when <= at for when, _ in self._wakes)
+                case _:
+                    total += 1
+        return total
+
     def apply(self, *events: Event) -> Snapshot:
         """Apply all events, then make one snapshot: the same object as before when nothing visible changed."""
+        for _ in self.steps(*events):
+            pass
+        return self._snapshot
+
+    def steps(self, *events: Event) -> Iterator[None]:
+        """As `apply`, in steps of a fraction of a millisecond, for a caller that has other things to do in between.
+
+        `snapshot` stays the old one until the end. No other events may be applied before that.
+        """
         before = self._deployments, self._confirmed
         changed: dict[Id, Workspace | None] = {}
         judge: set[Id] = set()
@@ -87,7 +120,7 @@ class Store:
                     self._learn(workspace, at, changed)
                 case FleetListed():
                     self._pass(event.at)
-                    self._list(event, changed)
+                    yield from self._list(event, changed)
                 case WorkspaceGone(deployment, workspace_id):
                     self._drop((deployment, workspace_id), changed)
                 case DeploymentChanged(deployment):
@@ -104,10 +137,9 @@ class Store:
                         judge.update(self._known)
                     self._now = at
         judge.update(self._due_wakes())
-        edited = self._settle(changed, judge)
+        edited = yield from self._settle(changed, judge)
         if edited or before != (self._deployments, self._confirmed):
             self._publish(edited)
-        return self._snapshot
 
     def _stand(self, standings: Standings) -> Iterable[Id]:
         """Take over what people said; the workspaces to judge again because of it."""
@@ -147,7 +179,7 @@ class Store:
         known = self._known.get(name)
         return changed.get(name, known.placed.workspace if known else None)
 
-    def _list(self, event: FleetListed, changed: dict[Id, Workspace | None]) -> None:
+    def _list(self, event: FleetListed, changed: dict[Id, Workspace | None]) -> Iterator[None]:
         if event.cached and event.deployment in self._confirmed:
             return  # the disk was slower than the network
         listed = set()
@@ -156,7 +188,10 @@ class Store:
                 workspace = replace(workspace, deployment=event.deployment)
             listed.add((event.deployment, workspace.id))
             self._learn(workspace, event.at, changed)
-        for name in (*self._known, *changed):
+            yield
+        for number, name in enumerate((*self._known, *changed)):
+            if not number % 256:
+                yield
             if name[0] == event.deployment and name not in listed:
                 self._drop(name, changed)
         if not event.cached:
@@ -184,10 +219,11 @@ class Store:
                 due.add(name)
         return due
 
-    def _settle(self, changed: dict[Id, Workspace | None], judge: set[Id]) -> bool:
+    def _settle(self, changed: dict[Id, Workspace | None], judge: set[Id]) -> Generator[None, None, bool]:
         """Bring lists up to date with what changed and what must be judged again. True if anything differs."""
         edits: dict[Id, Edit] = {}
         for name, workspace in changed.items():
+            yield
             known = self._known.get(name)
             old = known.placed if known else None
             if workspace is None:
@@ -202,13 +238,14 @@ class Store:
                 known.placed = self._judge(known, workspace)
                 edits[name] = (old, known.placed)
         for name in judge:
+            yield
             if known := self._known.get(name):
                 old = known.placed
                 known.placed = self._judge(known, old.workspace)
                 if any(new is not row for new, row in zip(known.placed.rows, old.rows, strict=True)):
                     edits[name] = (old, known.placed)
         if edits:
-            self._lists.edit(edits, lambda: (known.placed for known in self._known.values()))
+            yield from self._lists.edit(edits, lambda: (known.placed for known in self._known.values()))
         return bool(edits)
 
     def _judge(self, known: _Known, workspace: Workspace) -> Placed:
