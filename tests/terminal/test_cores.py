@@ -191,6 +191,15 @@ def test_hyperlinks(make: Make) -> None:
     assert links == [("on", "http://one/"), ("tw", "http://two/"), ("no", "")]
 
 
+def test_runs_are_as_long_as_their_style(make: Make) -> None:
+    core = make(12, 2, 0)
+    core.feed(b"\x1b[42m\x1b[Kab\x1b[5Gc\r\n")
+    assert runs(core) == [Run("ab  c       ", Style(bg=2), 12)]
+    core.feed("\x1b[?2027h\x1b[0m\x1b]8;;http://x/\x1b\\🇩🇪xy\x1b]8;;\x1b\\".encode())
+    found = [(run.text.rstrip(), run.cluster) for run in runs(core, 1) if run.style.link]
+    assert found == [("🇩🇪", True), ("xy", False)]
+
+
 def test_dirty_rows_only(make: Make) -> None:
     core = make(10, 5, 0)
     core.feed(b"one\r\ntwo\r\nthree")

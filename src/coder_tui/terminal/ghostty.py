@@ -212,7 +212,7 @@ class GhosttyCore:
         text, columns = row.text, row.columns
         runs: list[Run] = []
         styles: dict[int, Style] = {0: PLAIN}
-        start = 0
+        start = before = 0
         for look, group in groupby(row.looks):
             end = start + len([*group])
             width = 2 if look & WIDE == HEAD else 1
@@ -232,13 +232,13 @@ class GhosttyCore:
                     )
                     if look & TAG == CLUSTER:
                         runs.append(Run(self._cluster(x), linked, width, cluster=True))
-                    elif runs and runs[-1][1] == linked and runs[-1].width == width * len(runs[-1].text):
-                        runs[-1] = Run(runs[-1].text + text[index], linked, width + runs[-1].width)
                     else:
-                        runs.append(Run(text[index], linked, width))
+                        _append(runs, text[index], linked, width)
+            elif (look | before) & BACKGROUND:  # looks that differ may have one style
+                _append(runs, text[start:end], style, width)
             else:
                 runs.append(new(Run, (text[start:end], style, width * (end - start), False)))
-            start = end
+            start, before = end, look
         return runs
 
     def _style(self, x: int) -> Style:
@@ -335,8 +335,12 @@ class GhosttyCore:
         return self._cursor
 
     def scroll(self, rows: int) -> None:
-        """Move the view; the library keeps it on its rows while output arrives."""
-        self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
+        """Move the view; the library keeps it on its rows while output arrives. The alternate screen has no history.
+
+        The library does have rows above it after resizes; with the view on them the next resize can crash (fuzz).
+        """
+        if not self._alternate:
+            self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
 
     def scroll_to_bottom(self) -> None:
         """Show the live screen."""
@@ -349,6 +353,12 @@ class GhosttyCore:
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_SCROLLBAR, bar)
         length = max(0, bar.total - bar.len)
         return Scroll(length, max(0, length - bar.offset))
+
+    @property
+    def _alternate(self) -> bool:
+        screen = self._ffi.new("int *")
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
+        return bool(screen[0] == 1)
 
     def _mode(self, number: int) -> bool:
         config = self._ffi.new("GhosttyTerminalModeConfig *", (number, False))
@@ -363,7 +373,7 @@ class GhosttyCore:
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
         mode = self._mode
         return Modes(
-            alternate_screen=screen[0] == 1,
+            alternate_screen=self._alternate,
             application_cursor=mode(1),
             application_keypad=mode(66),
             bracketed_paste=mode(2004),
@@ -409,6 +419,15 @@ class GhosttyCore:
     def cwd(self) -> str:
         """The working directory as the program told it, cleaned."""
         return self._string(libvt.TERMINAL_PWD)
+
+
+def _append(runs: list[Run], text: str, style: Style, each: int) -> None:
+    """Add characters of `each` columns to the run before, if they are of its kind."""
+    last = runs[-1] if runs else None
+    if last is not None and not last.cluster and last.style == style and last.width == each * len(last.text):
+        runs[-1] = Run(last.text + text, style, last.width + each * len(text))
+    else:
+        runs.append(Run(text, style, each * len(text)))
 
 
 _ENCODINGS = (MouseEncoding.SGR, MouseEncoding.URXVT, MouseEncoding.UTF8)
