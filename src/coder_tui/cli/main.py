@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(argv: Sequence[str]) -> int:
+    if argv[:1] == ["hook"] and argv[1:] not in (["--help"], ["-h"]):  # a hot path, whatever the words: see `cli.hook`
+        from coder_tui.cli.hook import run as hook
+
+        return hook(argv[1:])
     from coder_tui.cli.parser import parse
 
     arguments = parse(argv)

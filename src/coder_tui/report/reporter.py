@@ -86,9 +86,16 @@ class Reporter:
         return cls(url, token.strip(), app or environ.get("CODER_MCP_APP_STATUS_SLUG", ""), timeout=timeout)
 
     def status(
-        self, state: str, message: str, link: str = "", app: str | None = None, needs_attention: bool = False
+        self,
+        state: str,
+        message: str,
+        link: str = "",
+        app: str | None = None,
+        needs_attention: bool = False,
+        *,
+        icon: str = "",
     ) -> bool:
-        """Report `state` with a one-line `message` (cut to 160 bytes) and an optional `link`.
+        """Report `state` with a one-line `message` (cut to 160 bytes), an optional `link`, and an icon's path.
 
         False: nothing was sent, because it repeats this reporter's last report for that app.
         """
@@ -105,6 +112,8 @@ class Reporter:
             "uri": link,
             "needs_user_attention": needs_attention,
         }
+        if icon:
+            body["icon"] = icon
         self._call("PATCH", "/workspaceagents/me/app-status", body)
         self._last[slug] = report
         return True

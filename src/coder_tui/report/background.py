@@ -1,0 +1,36 @@
+"""Sends what is spooled in a process of its own, so that an agent never waits for the network."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from coder_tui.report.spool import Spool
+
+
+def send_soon(spool: Spool) -> None:
+    """Fork a sender that belongs to nobody. Call it with one thread only."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)  # it leaves at once
+        return
+    code = 1
+    with suppress(BaseException):  # whatever happens, this process never goes on with its parent's work
+        os.setsid()
+        if os.fork() == 0:
+            # who waits for the end of our output must not wait for the sender
+            null = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(null, descriptor)
+            _send(spool)
+        code = 0
+    os._exit(code)
+
+
+def _send(spool: Spool) -> None:
+    from coder_tui.report.reporter import Reporter
+    from coder_tui.report.spool import through
+
+    with Reporter.from_env(timeout=5.0) as reporter:
+        while spool.send(through(reporter)) and spool.waiting():
+            pass
