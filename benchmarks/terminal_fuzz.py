@@ -134,7 +134,7 @@ def child(seed: int, megabytes: float) -> None:
         lambda: look(core),
         core.take_replies,
         core.scroll_to_bottom,
-        lambda: core.scroll(rng.randint(-300, 300)),
+        lambda: core.scroll(rng.randint(-300, 100)),
         lambda: core.resize(int(2 ** rng.uniform(0, 9)), int(2 ** rng.uniform(0, 8))),
     )
     fed, base, most = 0, _memory(), 0

@@ -431,6 +431,21 @@ def test_a_program_cannot_change_the_width(make: Make) -> None:
     assert all(sum(run.width for run in core.row(y)) == 20 for y in range(4))
 
 
+def test_looking_back_survives_a_resize_and_another_width(make: Make) -> None:
+    core = make(20, 4, 100)
+    core.feed(b"\r\n".join(b"line %d" % number for number in range(50)))
+    core.scroll(-10)
+    core.resize(30, 4)
+    assert core.scrollback.offset in {0, 10}  # the fallback goes live
+    core.feed(b"\x1b[?40;3h")
+    assert core.columns == 30
+    core.feed(b"\x1b[?1049h")
+    core.resize(25, 5)
+    core.feed(b"\x1b[?1049l")
+    core.scroll_to_bottom()
+    assert core.scrollback.offset == 0
+
+
 @pytest.mark.parametrize("columns", [0, 1, 2, 3, 500])
 @pytest.mark.parametrize("rows", [0, 1, 2, 200])
 def test_any_size(make: Make, columns: int, rows: int) -> None:

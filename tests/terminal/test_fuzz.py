@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
@@ -86,6 +89,25 @@ def test_the_fallback_survives(stream: bytes, size: tuple[int, int]) -> None:
     shown(core)
 
 
+_REPLAY = """
+import gzip, json, sys
+from coder_tui.terminal.ghostty import GhosttyCore
+core = GhosttyCore(80, 24, 10_000)
+for name, *values in json.loads(gzip.decompress(open(sys.argv[1], "rb").read())):
+    if name == "feed":
+        core.feed(values[0].encode("latin-1"))
+    else:
+        {"resize": core.resize, "scroll": core.scroll, "dirty": core.take_dirty}[name](*values)
+"""
+
+
+def test_a_crash_that_the_fuzz_found_is_guarded_against() -> None:
+    """Looking back, then a wider screen: libghostty-vt ended the process. In one of its own, in case it is back."""
+    steps = Path(__file__).parent / "reflow-crash.json.gz"
+    done = subprocess.run([sys.executable, "-c", _REPLAY, str(steps)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_numbers_we_use_are_the_librarys() -> None:
     """Enum values are no part of the load-time check: here they are compared with the library's own manifest."""
     loaded = libvt.load()
@@ -103,6 +125,7 @@ def test_the_numbers_we_use_are_the_librarys() -> None:
         ("GhosttyTerminalData", "SCROLLBAR"): libvt.TERMINAL_SCROLLBAR,
         ("GhosttyTerminalData", "TITLE"): libvt.TERMINAL_TITLE,
         ("GhosttyTerminalData", "PWD"): libvt.TERMINAL_PWD,
+        ("GhosttyTerminalData", "VT_GROUND"): libvt.TERMINAL_VT_GROUND,
         ("GhosttyTerminalData", "MODE"): libvt.TERMINAL_MODE,
         ("GhosttyTerminalData", "KITTY_KEYBOARD_FLAGS"): libvt.TERMINAL_KITTY_FLAGS,
         ("GhosttyTerminalData", "COLOR_FOREGROUND"): libvt.TERMINAL_FOREGROUND,

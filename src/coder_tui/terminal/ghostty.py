@@ -7,8 +7,9 @@ looked up anew in every row; the looked-up values are shared by content.
 
 from __future__ import annotations
 
+import re
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -39,6 +40,8 @@ _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
 _CACHED = 2048  # random colours must not grow memory, nor freeing them be felt
 _CLUSTER_BYTES = 256
+# DECSET, DECRST and XTRESTORE of modes 3, 47, 1047 and 1049, among others.
+_SETS_SCREEN = re.compile(rb"\?[\x00-?]*[34][\x00-?]*[hlr]")
 _BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
 
 load = libvt.load
@@ -111,7 +114,7 @@ class GhosttyCore:
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
         self._colors, self._colors_key = UNCHANGED, b""
-        self._seen = self._overlooked = False
+        self._seen = self._overlooked = self._looks_back = False
 
     def _set(self, option: int, value: Any) -> None:
         self._lib.ghostty_terminal_set(self._terminal, option, value)
@@ -137,11 +140,37 @@ class GhosttyCore:
             # A combining mark joins the cell before it, and the library does not count that as a change.
             self._overlooked = True
         self._seen = False
+        if self._looks_back and self._may_set_screen(data):
+            self._from_live_view(lambda: self._write_output(data))
+        else:
+            self._write_output(data)
+
+    def _write_output(self, data: bytes) -> None:
         self._lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_COLS, self._width)
         if self._width[0] != self.columns:
             # DECCOLM, once allowed (mode 40): the width is the pane's to choose, not the program's.
             self._lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, *_CELL_PIXELS)
+
+    def _may_set_screen(self, data: bytes) -> bool:
+        """Whether another width (DECCOLM) or the other screen may be asked for in there, or at its beginning."""
+        ground = self._ffi.new("bool *")
+        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_VT_GROUND, ground)
+        return not ground[0] or _SETS_SCREEN.search(data) is not None
+
+    def _from_live_view(self, change: Callable[[], None]) -> None:
+        """Make a change that may reflow rows with the view on the live screen, and look back as far as before.
+
+        Reflowing a screen with its view in the history makes the library crash at times (the fuzz found it).
+        """
+        if not self._looks_back:
+            change()
+            return
+        back = self.scrollback.offset
+        self.scroll_to_bottom()
+        change()
+        if not self._is_alternate():
+            self.scroll(-back)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size, reflowing the primary screen."""
@@ -149,7 +178,7 @@ class GhosttyCore:
         if (columns, rows) == (self.columns, self.rows):
             return
         self.columns, self.rows = columns, rows
-        self._lib.ghostty_terminal_resize(self._terminal, columns, rows, *_CELL_PIXELS)
+        self._from_live_view(lambda: self._lib.ghostty_terminal_resize(self._terminal, columns, rows, *_CELL_PIXELS))
         self._limit_scrollback()
         self._shown = [[Run(" " * columns, PLAIN, columns)]] * rows
 
@@ -335,15 +364,13 @@ class GhosttyCore:
         return self._cursor
 
     def scroll(self, rows: int) -> None:
-        """Move the view; the library keeps it on its rows while output arrives. The alternate screen has no history.
-
-        The library does have rows above it after resizes; with the view on them the next resize can crash (fuzz).
-        """
-        if not self._alternate:
-            self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
+        """Move the view; the library keeps it on its rows while output arrives."""
+        self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
+        self._looks_back = self.scrollback.offset > 0
 
     def scroll_to_bottom(self) -> None:
         """Show the live screen."""
+        self._looks_back = False
         self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_BOTTOM, 0, 0))
 
     @property
@@ -354,11 +381,10 @@ class GhosttyCore:
         length = max(0, bar.total - bar.len)
         return Scroll(length, max(0, length - bar.offset))
 
-    @property
-    def _alternate(self) -> bool:
+    def _is_alternate(self) -> bool:
         screen = self._ffi.new("int *")
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
-        return bool(screen[0] == 1)
+        return bool(screen[0])
 
     def _mode(self, number: int) -> bool:
         config = self._ffi.new("GhosttyTerminalModeConfig *", (number, False))
@@ -368,12 +394,11 @@ class GhosttyCore:
     @property
     def modes(self) -> Modes:
         """The modes now."""
-        screen, kitty = self._ffi.new("int *"), self._ffi.new("uint64_t *")
+        kitty = self._ffi.new("uint64_t *")
         self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_KITTY_FLAGS, kitty)
-        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_ACTIVE_SCREEN, screen)
         mode = self._mode
         return Modes(
-            alternate_screen=self._alternate,
+            alternate_screen=self._is_alternate(),
             application_cursor=mode(1),
             application_keypad=mode(66),
             bracketed_paste=mode(2004),
