@@ -14,8 +14,8 @@ from coder_tui.fleet.snapshot import Alert, Row, Workspace
 _T = TypeVar("_T")
 _SLICE = 256
 """Entries that are sorted or noted at once, in less than a millisecond."""
-_BULK = 64
-"""From this many changed workspaces on, sorting anew is cheaper than patching."""
+_BULK, _SHARE = 64, 16
+"""From this many changed workspaces on, and this share of all, sorting anew is cheaper than patching."""
 
 
 class Placed(NamedTuple):
@@ -48,9 +48,10 @@ class Lists:
         for some in _slices(list(edits.items())):
             self.index = self.index.changed({name: after.rows if after else None for name, (_, after) in some})
             yield
-        if len(edits) < _BULK:
+        if len(edits) < max(_BULK, len(self.workspaces) // _SHARE):
             for before, after in edits.values():
                 self._patch(before, after)
+                yield
             return
         placed = yield from _sorted(list(known()), _placed_at)
         self.workspaces = [one.workspace for one in placed]
