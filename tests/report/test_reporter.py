@@ -24,8 +24,8 @@ from coder_tui.errors import (
     UnreachableError,
     UsageError,
 )
-from coder_tui.report.reporter import Reporter, cut
-from coder_tui.report.states import MESSAGE_LIMIT, STATES
+from coder_tui.report.reporter import Reporter
+from coder_tui.report.states import MESSAGE_LIMIT, STATES, cut
 from coder_tui.wire import statuses
 from coder_tui.wire.logs import PatchLogs
 from coder_tui.wire.statuses import PatchAppStatus

@@ -226,6 +226,24 @@ def build() -> Parser:
     )
     report.set_defaults(run="coder_tui.cli.report:run")
 
+    hook = verbs.add_parser("hook", help="what agents call with their events; prints nothing, always succeeds")
+    hook.add_argument("agent", choices=("claude", "codex", "gemini", "opencode", "aider"))
+    hooks = verbs.add_parser("hooks", help="our hook in an agent's own configuration")
+    hooks_verbs = hooks.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
+    for name, help_text in (
+        ("install", "put it in; shows what changes first"),
+        ("uninstall", "take it out again, exactly"),
+        ("status", "where it is"),
+    ):
+        verb = hooks_verbs.add_parser(name, help=help_text)
+        agents = ("claude", "codex", "gemini", "opencode", "aider")
+        verb.add_argument("agent", metavar="AGENT", nargs="*" if name == "status" else "+", help=", ".join(agents))
+        verb.add_argument("--project", action="store_true", help="in this directory's configuration, not the user's")
+        if name != "status":
+            verb.add_argument("--yes", action="store_true", help="without a question")
+            verb.add_argument("--dry-run", action="store_true", help="only show what would change")
+        verb.set_defaults(run=f"coder_tui.cli.hooks:{name}")
+
     gitssh = verbs.add_parser(
         "gitssh",
         usage="coder-tui gitssh -- SSH-ARGS...",

@@ -23,15 +23,10 @@ from coder_tui.errors import (
     UnreachableError,
     UsageError,
 )
-from coder_tui.report.states import MESSAGE_LIMIT
+from coder_tui.report.states import cut
 
 _BODY_LIMIT = 1 << 16  # of an answer; what is longer is not one of ours
 _INSIDE = "run this inside a workspace, or set CODER_AGENT_URL and CODER_AGENT_TOKEN_FILE"
-
-
-def cut(text: str, limit: int = MESSAGE_LIMIT) -> str:
-    """The longest beginning of `text` that fits into `limit` bytes of UTF-8, ending at a character border."""
-    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
 
 
 class Reporter:

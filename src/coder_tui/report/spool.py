@@ -15,10 +15,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, UnreachableError
-from coder_tui.report.reporter import Reporter, cut
+from coder_tui.report.states import cut
+
+if TYPE_CHECKING:
+    from coder_tui.report.reporter import Reporter  # HTTP is for the sender, not for who spools
 
 ENTRIES = 200
 OLDEST = 86_400.0

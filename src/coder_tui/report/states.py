@@ -6,6 +6,12 @@ STATES = ("working", "idle", "complete", "failure")
 MESSAGE_LIMIT = 160
 """Bytes of UTF-8 in a message: more is refused by deployments since v2.22."""
 
+
+def cut(text: str, limit: int = MESSAGE_LIMIT) -> str:
+    """The longest beginning of `text` that fits into `limit` bytes of UTF-8, ending at a character border."""
+    return text.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore")
+
+
 LEVELS = ("trace", "debug", "info", "warn", "error")
 """Levels of a log line. The same as `wire.logs.LogLevel`."""
 

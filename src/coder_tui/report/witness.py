@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from coder_tui.report import osc
 from coder_tui.report.evidence import Evidence, Fusion, Source, Verdict
 from coder_tui.report.records import Records
-from coder_tui.report.reporter import cut
-from coder_tui.report.states import EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON
+from coder_tui.report.states import EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON, cut
 from coder_tui.text import one_line
 
 _STATES = {"idle": "idle", "working": "working", "done": "complete", "error": "failure", "blocked": "idle"}

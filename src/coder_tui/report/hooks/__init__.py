@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
 INPUT_LIMIT = 4 << 20
@@ -15,8 +14,7 @@ INPUT_LIMIT = 4 << 20
 Event = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What an event comes to. `asks`: a person must act; then `state` is idle."""
 
     state: str
