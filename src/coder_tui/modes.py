@@ -81,10 +81,12 @@ class ModeTracker:
         self._fed = True
         if self._carry:
             data = self._carry + data
-        reset = _RESET.search(data)
-        if reset or any(introducer in data for introducer in _INTRODUCERS):  # a look for a byte costs nearly nothing
-            for found in (_CHANGES_AND_RESET if reset else _CHANGES).finditer(data):
-                self._apply(found.group())
+        # A look for a byte costs nearly nothing, and where nothing is on, a reset says nothing.
+        found = _CHANGES.findall(data) if any(introducer in data for introducer in _INTRODUCERS) else []
+        if (found or not self._fresh) and _RESET.search(data):
+            found = _CHANGES_AND_RESET.findall(data)
+        for sequence in found:
+            self._apply(sequence)
         last = data.rfind(b"\x1b")
         self._carry = b""
         if last >= 0 and _UNFINISHED.match(data, last):
@@ -151,6 +153,10 @@ class ModeTracker:
         elif introducer in b"<=>" and final == b"u":
             self._keyboard(introducer, *_numbers(text))
 
+    @property
+    def _fresh(self) -> bool:
+        return not (self._changed or self._other_keys) and all(stack == [0] for stack in self._keyboards.values())
+
     def _change(self, mode: int, on: bool) -> None:
         if mode in _TRACKED:
             self._touched.add(mode)
@@ -182,7 +188,6 @@ class ModeTracker:
 
     def _hard_reset(self) -> None:
         self._changed.clear()
-        self._touched.clear()
         self._keyboards = {False: [0], True: [0]}
         self._other_keys = 0
 

@@ -8,6 +8,7 @@ from coder_tui.modes import ModeTracker
 
 RING = 64 << 10
 """Bytes of output kept (contract `04-pty`)."""
+_BATCH = 64 << 10
 _SMALL = 4 << 10  # pieces are joined up to here, or single bytes would cost fifty each
 
 
@@ -17,7 +18,9 @@ class Replay:
     def __init__(self) -> None:
         self._pieces: deque[bytes] = deque()
         self._size = 0
-        self._before = ModeTracker()  # fed what has left the ring
+        self._before = ModeTracker()  # fed what has left the ring, but for `_gone`
+        self._gone: list[bytes] = []  # a look at much at once is cheaper than many at little
+        self._gone_size = 0
 
     def add(self, data: bytes) -> None:
         """More output."""
@@ -30,7 +33,15 @@ class Replay:
         while self._size - len(pieces[0]) >= RING:
             gone = pieces.popleft()
             self._size -= len(gone)
-            self._before.feed(gone)
+            self._gone.append(gone)
+            self._gone_size += len(gone)
+        if self._gone_size >= _BATCH:
+            self._look()
+
+    def _look(self) -> None:
+        self._before.feed(b"".join(self._gone))
+        self._gone.clear()
+        self._gone_size = 0
 
     def read(self, *, fresh: bool = True) -> bytes:
         """What a client is sent first: the modes at the ring's start, then the output, from a boundary on.
@@ -39,6 +50,7 @@ class Replay:
         told the modes that are off too.
         """
         ring = b"".join(self._pieces)
+        self._look()
         tracker = self._before.copy()
         cut = max(0, len(ring) - RING)
         tracker.feed(ring[:cut])
