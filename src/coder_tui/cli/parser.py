@@ -244,6 +244,10 @@ def build() -> Parser:
             verb.add_argument("--dry-run", action="store_true", help="only show what would change")
         verb.set_defaults(run=f"coder_tui.cli.hooks:{name}")
 
+    mcp = verbs.add_parser("mcp", help="MCP server over stdio: the tool coder_report_task (needs the extra `mcp`)")
+    mcp.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
+    mcp.set_defaults(run="coder_tui.cli.mcp:run")
+
     gitssh = verbs.add_parser(
         "gitssh",
         usage="coder-tui gitssh -- SSH-ARGS...",
