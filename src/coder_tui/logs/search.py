@@ -14,15 +14,16 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from time import monotonic
+from functools import cache
 
 from coder_tui.errors import UsageError
 from coder_tui.logs import ansi
 from coder_tui.logs.buffer import LEVELS, NOTE, Block, LogBuffer
 from coder_tui.logs.engine import Pattern, PatternError, compiled
 
-_SLICE = 0.025  # seconds that a slice should take
+_PART = 8  # blocks that a thread searches before it tells what it found
 _HERE = 32 << 10  # bytes that are searched on the spot
 _FEW = 16  # of so many lines one must still be wanted, or each is looked at alone
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
@@ -233,21 +234,30 @@ class Filter:
 async def catch_up(found: Filter, tell: Callable[[], None]) -> None:
     """Search all that waits without holding the event loop; `tell` is called when there is more to show.
 
-    Much of it is searched in slices by two threads at a time: RE2 lets them run beside each other and the loop.
+    Much of it is searched by two threads: RE2 lets them run beside each other and the loop.
     """
-    blocks = found.take(2)
-    if len(blocks) < 2 and sum(len(block.data) for block in blocks) <= _HERE:
-        found.accept(found.scan(blocks))
-        tell()
-        return
-    while blocks:
-        began, half = monotonic(), (len(blocks) + 1) // 2
-        parts = (part for part in (blocks[:half], blocks[half:]) if part)
-        for done in await asyncio.gather(*(asyncio.to_thread(found.scan, part) for part in parts)):
-            found.accept(done)
-        tell()
-        most = len(blocks) * _SLICE / (monotonic() - began + 1e-6)
-        blocks = found.take(int(min(max(2, most), 4 * len(blocks))))
+    loop = asyncio.get_running_loop()
+    while blocks := found.take():
+        if sum(len(block.data) for block in blocks[:2]) <= _HERE:
+            found.accept(found.scan(blocks))
+            tell()
+            continue
+        jobs = [
+            loop.run_in_executor(_pool(), found.scan, part)
+            for part in (blocks[:1], *(blocks[at : at + _PART] for at in range(1, len(blocks), _PART)))
+        ]
+        try:
+            for job in jobs:
+                found.accept(await job)
+                tell()
+        finally:
+            for job in jobs:
+                job.cancel()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, thread_name_prefix="log-search")
 
 
 def _cheapest_first(term: Text) -> tuple[bool, bool, int]:

@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from coder_tui.feeds.source import LogLine, LogMark, LogNote
 from coder_tui.logs.buffer import Columns, LogBuffer
 from coder_tui.text import one_line
 
 _STEP = 512  # outputs that are appended at once: well under a millisecond
+_FIELDS = attrgetter("id", "at", "level", "source_id", "output")
 _WORST_FIRST = (LogMark.LOST, LogMark.OPEN, LogMark.LIVE, LogMark.FAILED, LogMark.ENDED)
 
 
@@ -72,14 +74,9 @@ class LogState:
             start += len(step)
             tail.last_id = step[-1].id
             self.noted = ""
-            sources = [tail.id] * len(step) if self.merged else [line.source_id for line in step]
-            yield Columns(
-                [line.id for line in step],
-                [line.at.timestamp() for line in step],
-                [line.level for line in step],
-                sources,
-                [line.output for line in step],
-            )
+            ids, times, levels, sources, outputs = zip(*map(_FIELDS, step), strict=True)
+            seconds = [at.timestamp() for at in times]
+            yield Columns(ids, seconds, levels, [tail.id] * len(ids) if self.merged else sources, outputs)
 
     def _begin_stage(self, tail: Tail, line: LogLine) -> None:
         at = line.at.timestamp()

@@ -26,7 +26,7 @@ from coder_tui.tui.panes.log_tools import LogTools
 from coder_tui.tui.widgets.log_lines import LogLines
 
 _KEPT = 8  # logs whose lines stay in memory after another one was selected
-_SLICE = 0.003  # seconds of appending before the loop gets its turn
+_SLICE = 0.002  # seconds of appending before the loop gets its turn
 _SETTLE = 0.15  # seconds a selection must stand before its stream is opened
 _FULL = "the log is full: the deployment stores no more of it"
 

@@ -13,6 +13,7 @@ from time import monotonic
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
@@ -311,11 +312,13 @@ class LogLines(Widget):
 
     def _bottom(self) -> tuple[int, int]:
         """Index and skipped rows at which the last row is at the foot of the view."""
-        index, rows = self._total, 0
-        while index > 0 and rows < self.size.height:
+        index, rows, height = self._total, 0, self.size.height
+        if not self._painter.wrapped:
+            return max(0, index - height), 0
+        while index > 0 and rows < height:
             index -= 1
             rows += self._height(index)
-        return index, max(0, rows - self.size.height)
+        return index, max(0, rows - height)
 
     @property
     def _full(self) -> bool:
@@ -352,6 +355,16 @@ class LogLines(Widget):
         event.stop()
         self.scroll_rows(-3)
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Rows of the view, without Textual's styling: ours are painted, and remember what was made of them before."""
+        strips = [self.render_line(y) for y in crop.line_range]
+        background = self.background_colors[1]
+        for filter in self.get_line_filters():
+            strips = [strip.apply_filter(filter, background) for strip in strips]
+        if crop.column_span != (0, self.size.width):
+            strips = [strip.crop(*crop.column_span) for strip in strips]
+        return strips
+
     def render_line(self, y: int) -> Strip:
         """Row `y` of the view."""
         if self._page is None:
@@ -384,7 +397,8 @@ class LogLines(Widget):
         page: list[Strip] = []
         number = self._top
         skip = self._skip
-        while index < self._total and len(page) < height:
+        total = self._total
+        while index < total and len(page) < height:
             number = self._number(index)
             page += self._painter.rows(number)[skip:]
             index, skip = index + 1, 0

@@ -77,7 +77,8 @@ class LogPainter:
 
     def overhang(self, numbers: Iterable[int]) -> int:
         """By how many cells the widest of these lines is too wide."""
-        return max((strip.cell_length for number in numbers for strip in self._body(number)), default=0) - self._room
+        lines = [self.buffer.line(number, _SHOWN) for number in numbers if number >= self.buffer.first]
+        return max((strip.cell_length for line in lines for strip in self._body(line)), default=0) - self._room
 
     def rows(self, number: int) -> list[Strip]:
         """One log line in rows of the full width; a number before the buffer's first stands for what was dropped."""
@@ -98,8 +99,12 @@ class LogPainter:
         prefix = self._prefix(line)
         if number == self.current:
             prefix = [Segment(text, style and style + self._style("logs--current")) for text, style, _ in prefix]
+        if not (self.wrapped or self.queries or line.omitted) and line.text.isascii() and line.text.isprintable():
+            # most lines: every character is a cell, so that nothing needs to be measured
+            words = line.text[self.left : self.left + self._room].ljust(self._room + 1)
+            return [Strip([*prefix, Segment(words, self._base(line))], width)]
         indent = [Segment(" " * sum(segment.cell_length for segment in prefix), self._style(""))]
-        bodies = self._body(number)
+        bodies = self._body(line)
         if not self.wrapped:
             bodies = [bodies[0].crop(self.left, self.left + self._room)]
         return [self._fill([*(indent if i else prefix), *body], width) for i, body in enumerate(bodies)]
@@ -107,10 +112,9 @@ class LogPainter:
     def _prefix(self, line: LogView) -> list[Segment]:
         """Time, level and source, in the same cells for every line."""
         level, cells = LEVELS[line.level], self._level_cells
-        prefix = [
-            Segment(self._time(line.at), self._style("logs--time")),
-            Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}")),
-        ]
+        prefix = [Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}"))]
+        if at := self._time(line.at):
+            prefix.insert(0, Segment(at, self._style("logs--time")))
         if self._source_cells:
             name = ansi.plain(self.buffer.name_of(line.source_id))
             index = self.buffer.sources.index(line.source_id) % SOURCES
@@ -141,12 +145,12 @@ class LogPainter:
         sources = self._source_cells + 1 if self._source_cells else 0
         return max(8, self.width - self._time_cells - self._level_cells - 1 - sources - 1)
 
-    def _body(self, number: int) -> list[Strip]:
+    def _base(self, line: LogView) -> Style:
+        return self._style("logs--debug" if LEVELS[line.level] in ("trace", "debug") else "")
+
+    def _body(self, line: LogView) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
-        if number < self.buffer.first:
-            return []
-        line = self.buffer.line(number, _SHOWN)
-        base = self._style("logs--debug") if LEVELS[line.level] in ("trace", "debug") else self._style("")
+        base = self._base(line)
         segments = [
             Segment(run.text, base + (self._style("logs--mark") if run.style.mark else _rich(run.style)))
             for run in ansi.runs(line.text)
