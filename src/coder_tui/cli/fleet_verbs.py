@@ -61,7 +61,7 @@ def add(verbs: Any, connection: Callable[[], argparse.ArgumentParser]) -> None:
     stats.set_defaults(run="coder_tui.cli.past:stats")
     for verb, default in ((digest, "8h"), (stats, "7d")):
         verb.add_argument(
-            "--since", type=_span, default=_span(default), metavar=default, help=f"how far back (default: {default})"
+            "--since", type=_span, default=default, metavar=default, help=f"how far back (default: {default})"
         )
     replay = verbs.add_parser("replay", help="the fleet as it was, as ls prints it")
     replay.add_argument("--at", required=True, metavar="14:02", help="14:02, 2026-03-01 14:02, or 10m (ago)")
