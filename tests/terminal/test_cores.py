@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.terminal.vt_cases import KNOWN, TABLE
 
 from coder_tui.terminal.core import (
     MAX_COPY_BYTES,
@@ -28,76 +29,6 @@ from coder_tui.terminal.ghostty import GhosttyCore
 
 Make = Callable[[int, int, int], TerminalCore]
 CORES: dict[str, Make] = {"ghostty": GhosttyCore, "bittty": BitttyCore}
-
-# name: (output, screen of 10 columns and 4 rows)
-TABLE: dict[str, tuple[bytes, str]] = {
-    "plain": (b"hello", "hello"),
-    "CR LF": (b"ab\r\ncd", "ab\ncd"),
-    "LF keeps the column": (b"ab\ncd", "ab\n  cd"),
-    "CR overwrites": (b"abc\rX", "Xbc"),
-    "BS": (b"abc\b\bX", "aXc"),
-    "TAB": (b"a\tb", "a       b"),
-    "autowrap": (b"0123456789ab", "0123456789\nab"),
-    "no autowrap (DECAWM)": (b"\x1b[?7l0123456789ab", "012345678b"),
-    "pending wrap is undone by CR": (b"0123456789\rX", "X123456789"),
-    "scrolls": (b"1\r\n2\r\n3\r\n4\r\n5", "2\n3\n4\n5"),
-    "CUP": (b"\x1b[2;3HX", "\n  X"),
-    "CUP clamps": (b"\x1b[99;99HX", "\n\n\n         X"),
-    "HVP": (b"\x1b[3;2fX", "\n\n X"),
-    "CUU CUD CUF CUB": (b"\x1b[2;2H\x1b[Aa\x1b[Bb\x1b[2Cc\x1b[3Dd", " a\n  bd c"),
-    "CNL CPL": (b"ab\x1b[Ec\x1b[Fd", "db\nc"),
-    "CHA": (b"abc\x1b[2GX", "aXc"),
-    "VPA": (b"a\x1b[3db", "a\n\n b"),
-    "ED 0": (b"abc\r\ndef\x1b[1;2H\x1b[J", "a"),
-    "ED 1": (b"abc\r\ndef\x1b[2;2H\x1b[1J", "\n  f"),
-    "ED 2": (b"abc\x1b[2Jx", "   x"),
-    "EL 0": (b"abcdef\x1b[3G\x1b[K", "ab"),
-    "EL 1": (b"abcdef\x1b[3G\x1b[1K", "   def"),
-    "EL 2": (b"abc\x1b[2Kx", "   x"),
-    "ICH": (b"abc\x1b[2G\x1b[2@", "a  bc"),
-    "DCH": (b"abcdef\x1b[2G\x1b[2P", "adef"),
-    "ECH": (b"abcdef\x1b[2G\x1b[2X", "a  def"),
-    "IL": (b"1\r\n2\r\n3\x1b[2;1H\x1b[L", "1\n\n2\n3"),
-    "DL": (b"1\r\n2\r\n3\x1b[2;1H\x1b[M", "1\n3"),
-    "REP": (b"a\x1b[3b", "aaaa"),
-    "SU": (b"1\r\n2\r\n3\x1b[S", "2\n3"),
-    "SD": (b"1\r\n2\x1b[T", "\n1\n2"),
-    "IND": (b"a\x1bDb", "a\n b"),
-    "NEL": (b"a\x1bEb", "a\nb"),
-    "RI scrolls down at the top": (b"1\r\n2\x1b[H\x1bMx", "x\n1\n2"),
-    "DECSTBM scrolls inside": (b"1\r\n2\r\n3\r\n4\x1b[2;3r\x1b[3;1H\n", "1\n3\n\n4"),
-    "origin mode": (b"\x1b[2;3r\x1b[?6h\x1b[1;1Hx", "\nx"),
-    "insert mode": (b"abc\r\x1b[4hX", "Xabc"),
-    "DECSC DECRC": (b"ab\x1b7\x1b[3;3Hx\x1b8c", "abc\n\n  x"),
-    "SCOSC SCORC": (b"ab\x1b[s\x1b[3;3Hx\x1b[uc", "abc\n\n  x"),
-    "alternate screen keeps the primary": (b"main\x1b[?1049h\x1b[Halt\x1b[?1049l", "main"),
-    "alternate screen starts blank": (b"main\x1b[?1049h\x1b[Halt", "alt"),
-    "DEC line drawing": (b"\x1b(0lqk\x1b(B", "┌─┐"),
-    "SO and SI": (b"\x1b)0q\x0eq\x0fq", "q─q"),
-    "DECALN": (b"\x1b#8", "\n".join(["EEEEEEEEEE"] * 4)),
-    "tab stops": (b"\x1b[3g\x1b[5G\x1bH\r\tx", "    x"),
-    "CBT": (b"\x1b[9Gx\x1b[2Z1", "1       x"),
-    "CBT undoes a pending wrap": (b"\x1b[10Gx\x1b[2Z1", "1        x"),
-    "UTF-8": ("é中".encode(), "é中"),
-    "wide wraps whole": ("012345678中".encode(), "012345678\n中"),
-    "combining": ("e\u0301x".encode(), "e\u0301x"),
-    "bad UTF-8 costs one cell": (b"a\xffb", "a\ufffdb"),
-    "RIS": (b"abc\x1bcx", "x"),
-    "unknown CSI is swallowed": (b"a\x1b[5;6;7yb", "ab"),
-    "CAN ends a sequence": (b"a\x1b[3\x18b", "ab"),
-    "OSC with BEL": (b"a\x1b]2;t\x07b", "ab"),
-    "OSC with ST": (b"a\x1b]2;t\x1b\\b", "ab"),
-    "DCS is swallowed": (b"a\x1bPxyz\x1b\\b", "ab"),
-    "APC is swallowed": (b"a\x1b_xyz\x1b\\b", "ab"),
-    "bell": (b"a\x07b", "ab"),
-    "NUL and DEL": (b"a\x00b", "ab"),
-    "SGR is no text": (b"\x1b[1;38;5;3;48:2::1:2:3ma\x1b[0mb", "ab"),
-    "colon and semicolon mixed": (b"\x1b[4:3;31ma", "a"),
-}
-# Where a core differs from xterm and tmux, and why that is accepted.
-KNOWN = {
-    ("ghostty", "CBT undoes a pending wrap"): "libghostty-vt keeps the wrap pending; no program is known to rely on it",
-}
 
 
 @pytest.fixture(params=list(CORES))
