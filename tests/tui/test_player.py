@@ -96,3 +96,11 @@ async def test_much_at_once() -> None:
     viewer = Viewer(Event(0, "o", "x" * 200_000 + "\r\nend"), Event(0, "o", "ed"))
     async with viewer.app.run_test(size=(20, 4)) as pilot:
         await until(lambda: viewer.shown.endswith("ended"), pilot)
+
+
+async def test_a_recording_larger_than_the_window_is_shown_where_it_happens() -> None:
+    viewer = Viewer(Event(0, "o", "top\x1b[6;1Hbottom"), Event(0.3, "o", "\x1b[H"))
+    async with viewer.app.run_test(size=(40, 5)) as pilot:
+        stage = viewer.app.query_one("#stage")
+        await until(lambda: stage.scroll_y == 2, pilot)
+        await until(lambda: viewer.playback.ended and stage.scroll_y == 0, pilot)

@@ -31,6 +31,7 @@ class Attached:
         self._replays = replays
         self._leave = LeaveKey()
         self._leaving: asyncio.TimerHandle | None = None
+        self._counting: asyncio.TimerHandle | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._over = asyncio.Event()
         self._lost: PtyLost | None = None
@@ -51,16 +52,16 @@ class Attached:
             self._resized()
             following = asyncio.create_task(self._follow(), name="attach:follow")
             over = asyncio.create_task(self._over.wait(), name="attach:over")
-            counting = asyncio.create_task(self._count(), name="attach:count")
             try:
                 await asyncio.wait([following, over], return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for task in (following, over, counting):
+                for task in (following, over):
                     task.cancel()
-                await asyncio.wait([following, over, counting])
+                await asyncio.wait([following, over])
                 await self._stream.close()
-                if self._leaving is not None:
-                    self._leaving.cancel()
+                for timer in (self._leaving, self._counting):
+                    if timer is not None:
+                        timer.cancel()
             if not following.cancelled():
                 following.result()
 
@@ -148,14 +149,13 @@ class Attached:
     def _gone(self) -> None:
         self._signals.end(signal.SIGHUP)
 
-    async def _count(self) -> None:
-        while True:
-            await asyncio.sleep(1)
-            if self._lost is not None:
-                self._tell_lost()
-
     def _tell_lost(self) -> None:
+        """The countdown, every second until it is over."""
+        if self._counting is not None:
+            self._counting.cancel()
+            self._counting = None
         if self._lost is not None:
+            self._counting = asyncio.get_running_loop().call_later(1, self._tell_lost)
             left = max(0, -int(-(self._lost.retry_at - datetime.now(UTC)).total_seconds() // 1))
             when = f"trying again in {left} s" if left else "trying again now"
             why = one_line(self._lost.why).rstrip(".")

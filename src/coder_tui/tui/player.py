@@ -10,6 +10,7 @@ from time import monotonic
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.containers import ScrollableContainer
+from textual.geometry import Region
 from textual.widgets import Static
 
 from coder_tui.terminal.cast import Event, Playback
@@ -32,7 +33,7 @@ class PlayerApp(App[None], inherit_bindings=False):
     TITLE = "coder-tui play"
     ENABLE_COMMAND_PALETTE = False
     CSS = """
-    #stage { align: center middle; width: 1fr; height: 1fr; }
+    #stage { align: center middle; width: 1fr; height: 1fr; scrollbar-size: 0 0; }
     #stage > TerminalScreen { border: none; }
     #where { dock: bottom; height: 1; background: $panel; color: $foreground; padding: 0 1; }
     """
@@ -48,6 +49,7 @@ class PlayerApp(App[None], inherit_bindings=False):
         self._core = create_core(playback.header.columns, playback.header.rows, _SCROLLBACK)
         self._lock = threading.Lock()
         self._screen = TerminalScreen(id="recording")
+        self._stage = ScrollableContainer(self._screen, id="stage", can_focus=False)
         self._where = Static(id="where", markup=False)
         self._wake = asyncio.Event()
         self._seek: float | None = None
@@ -59,8 +61,7 @@ class PlayerApp(App[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """The screen as it was recorded, and where we are in it."""
-        with ScrollableContainer(id="stage", can_focus=False):
-            yield self._screen
+        yield self._stage
         yield self._where
 
     def on_mount(self) -> None:
@@ -111,6 +112,13 @@ class PlayerApp(App[None], inherit_bindings=False):
         if size:
             self._feed("".join(pending))
         self._screen.changed()
+        if self._core.columns > self._stage.size.width or self._core.rows > self._stage.size.height:
+            with self._lock:
+                self._core.take_dirty()
+                cursor = self._core.cursor  # where things happen, in a recording that is larger than the window
+            self._screen.repaint()
+            here = Region(cursor.x, cursor.y, 1, 1)
+            self.call_after_refresh(self._stage.scroll_to_region, here, animate=False)
 
     def _feed(self, text: str) -> None:
         data = text.encode("utf-8", "replace")
