@@ -244,6 +244,13 @@ def build() -> Parser:
             verb.add_argument("--dry-run", action="store_true", help="only show what would change")
         verb.set_defaults(run=f"coder_tui.cli.hooks:{name}")
 
+    bridge = verbs.add_parser(
+        "bridge",
+        usage="coder-tui bridge [--app SLUG] -- CMD...",
+        help="run CMD as it is, and report what its terminal says about it (inside a workspace)",
+    )
+    bridge.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG, else CMD's name")
+    bridge.set_defaults(run="coder_tui.cli.bridge:run", command=[])
     mcp = verbs.add_parser("mcp", help="MCP server over stdio: the tool coder_report_task (needs the extra `mcp`)")
     mcp.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
     mcp.set_defaults(run="coder_tui.cli.mcp:run")

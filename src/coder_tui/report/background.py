@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
 from contextlib import suppress
 
 from coder_tui.report.spool import Spool
+
+_DESCRIPTORS = 1024
 
 
 def send_soon(spool: Spool) -> None:
@@ -22,6 +25,9 @@ def send_soon(spool: Spool) -> None:
             null = os.open(os.devnull, os.O_RDWR)
             for descriptor in (0, 1, 2):
                 os.dup2(null, descriptor)
+            # nor may the terminal of a command, or a pipe for signals, live on in it
+            signal.set_wakeup_fd(-1)
+            os.closerange(3, _DESCRIPTORS)
             _send(spool)
         code = 0
     os._exit(code)
