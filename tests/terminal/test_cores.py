@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
-from tests.terminal.vt_cases import KNOWN, TABLE
+from tests.terminal.vt_cases import KNOWN, REFLOW, REPLIES, TABLE
 
 from coder_tui.terminal.core import (
     MAX_COPY_BYTES,
@@ -57,6 +58,25 @@ def test_screen(name: str, make: Make, case: str) -> None:
     else:
         assert screen_text(core) == expected
     assert all(sum(run.width for run in core.row(y)) == 10 for y in range(4))
+
+
+@pytest.mark.parametrize("case", list(REFLOW))
+def test_reflow(name: str, make: Make, case: str) -> None:
+    output, size, screen, cursor = REFLOW[case]
+    core = make(10, 4, 100)
+    core.feed(output)
+    core.resize(*size)
+    assert ((screen_text(core), core.cursor[:2]) == (screen, cursor)) is ((name, case) not in KNOWN)
+
+
+@pytest.mark.parametrize("case", list(REPLIES))
+def test_reply(name: str, make: Make, case: str) -> None:
+    query, answer = REPLIES[case]
+    core = make(10, 4, 100)
+    core.set_colors((1, 2, 3), (4, 5, 6))
+    core.feed(query)
+    same = re.fullmatch(answer, core.take_replies()) is not None
+    assert same is ((name, case) not in KNOWN)
 
 
 @pytest.mark.parametrize(

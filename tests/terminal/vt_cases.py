@@ -249,3 +249,58 @@ KNOWN = {
     ("bittty", "DECALN homes the cursor"): "bittty leaves the cursor where it is",
     ("bittty", "DEL inside of CSI"): "bittty takes DEL as the end",
 }
+
+# name: (output on 10x4, new size, screen then, cursor's column and row then)
+REFLOW: dict[str, tuple[bytes, tuple[int, int], str, tuple[int, int]]] = {
+    "a wrapped line grows together": (b"0123456789abcd", (16, 4), "0123456789abcd", (14, 0)),
+    "a line breaks": (b"0123456789", (5, 4), "01234\n56789", (4, 1)),
+    "a wrapped line breaks elsewhere": (b"0123456789ab", (5, 4), "01234\n56789\nab", (2, 2)),
+    "lines of their own stay apart": (b"0123456789\r\nab", (20, 4), "0123456789\nab", (2, 1)),
+    "trailing blanks of a prompt": (b"hello   ", (5, 4), "hello", (3, 1)),
+    "a wide character moves on whole": ("ab中".encode(), (3, 4), "ab\n中", (2, 1)),
+    "a wrapped wide character": ("012345678中x".encode(), (11, 4), "012345678中\nx", (1, 1)),
+    "more rows, no history": (b"a\r\nb", (10, 8), "a\nb", (1, 1)),
+    "fewer rows": (b"a\r\nb\r\nc\r\nd", (10, 2), "c\nd", (1, 1)),
+    "more rows bring history back": (b"1\r\n2\r\n3\r\n4\r\n5\r\n6", (10, 6), "1\n2\n3\n4\n5\n6", (1, 5)),
+    "the alternate screen is cut": (b"abc\x1b[?1049h\x1b[Hx\x1b[4;9Hy", (5, 4), "x", (4, 3)),
+}
+KNOWN |= {
+    ("bittty", "fewer rows"): "bittty keeps the upper rows",
+    ("bittty", "a wrapped wide character"): "bittty leaves it on its row",
+    ("bittty", "more rows bring history back"): "bittty leaves history where it is",
+}
+
+# query, answer on 10x4 with the cursor at home, in regular expressions
+REPLIES: dict[str, tuple[bytes, bytes]] = {
+    "DA1": (b"\x1b[c", rb"\x1b\[\?6\d(;\d+)+c"),
+    "DA1 by DECID": (b"\x1bZ", rb"\x1b\[\?6\d(;\d+)+c"),
+    "DA2": (b"\x1b[>c", rb"\x1b\[>\d+;\d+;\d+c"),
+    "DA3": (b"\x1b[=c", rb"\x1bP!\|[0-9A-F]{8}\x1b\\"),
+    "DSR 5": (b"\x1b[5n", rb"\x1b\[0n"),
+    "CPR": (b"\x1b[2;3H\x1b[6n", rb"\x1b\[2;3R"),
+    "CPR in origin mode": (b"\x1b[2;3r\x1b[?6h\x1b[2;2H\x1b[6n", rb"\x1b\[2;2R"),
+    "CPR at the edge": (b"0123456789\x1b[6n", rb"\x1b\[1;10R"),
+    "DECRQM set": (b"\x1b[?7$p", rb"\x1b\[\?7;1\$y"),
+    "DECRQM reset": (b"\x1b[?1004$p", rb"\x1b\[\?1004;2\$y"),
+    "DECRQM of synchronized output": (b"\x1b[?2026$p", rb"\x1b\[\?2026;2\$y"),
+    "DECRQM unknown": (b"\x1b[?9999$p", rb"\x1b\[\?9999;0\$y"),
+    "DECRQM of an ANSI mode": (b"\x1b[4h\x1b[4$p", rb"\x1b\[4;1\$y"),
+    "XTVERSION": (b"\x1b[>q", rb"\x1bP>\|[ -~]+\x1b\\"),
+    "DECRQSS of SGR": (b"\x1b[1m\x1bP$qm\x1b\\", rb"\x1bP1\$r0;1m\x1b\\"),
+    "DECRQSS of the cursor": (b"\x1b[4 q\x1bP$q q\x1b\\", rb"\x1bP1\$r4 q\x1b\\"),
+    "DECRQSS of the margins": (b"\x1b[2;3r\x1bP$qr\x1b\\", rb"\x1bP1\$r2;3r\x1b\\"),
+    "kitty keyboard": (b"\x1b[?u", rb"\x1b\[\?0u"),
+    "size in cells": (b"\x1b[18t", rb"\x1b\[8;4;10t"),
+    "foreground": (b"\x1b]10;?\x07", rb"\x1b\]10;rgb:0101/0202/0303\x07"),
+    "background, ended as asked": (b"\x1b]11;?\x1b\\", rb"\x1b\]11;rgb:0404/0505/0606\x1b\\"),
+    "a palette colour": (b"\x1b]4;200;?\x1b\\", rb"\x1b\]4;200;rgb:ffff/0000/d7d7(\x1b\\|\x07)"),
+    "two in a row": (b"\x1b[5n\x1b[6n", rb"\x1b\[0n\x1b\[1;1R"),
+    "title": (b"\x1b]2;rm\x07\x1b[21t", rb"(\x1b\]l\x1b\\)?"),
+    "clipboard": (b"\x1b]52;c;?\x07", rb""),
+    "answerback": (b"\x05", rb""),
+    "a reply of another terminal": (b"\x1b[?62c\x1b[0n\x1b[1;1R", rb""),
+}
+KNOWN |= {
+    ("bittty", "CPR in origin mode"): "bittty counts from the top of the screen",
+    ("bittty", "background, ended as asked"): "bittty ends its answers with BEL",
+}
