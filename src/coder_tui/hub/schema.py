@@ -101,6 +101,13 @@ MIGRATIONS: tuple[str, ...] = (
         PRIMARY KEY (workspace_id, agent_name, port)
     ) WITHOUT ROWID
     """,
+    """
+    -- Tokens that may only report, each for one app. Of the token only its SHA-256 is here.
+    CREATE TABLE reporter_tokens (
+        name TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, workspace_id TEXT NOT NULL, app_id TEXT NOT NULL,
+        slug TEXT NOT NULL, title TEXT NOT NULL, created_at INTEGER NOT NULL, used_at INTEGER NOT NULL
+    ) WITHOUT ROWID
+    """,
 )
 """Each script takes the file from version n (its index) to n + 1. Never change one that was released."""
 

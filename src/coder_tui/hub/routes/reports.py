@@ -11,9 +11,10 @@ from starlette.routing import Route
 from coder_tui.hub.core import Hub
 from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
 from coder_tui.hub.problems import Refused
+from coder_tui.hub.reporters import reporting
 from coder_tui.hub.sanitize import ui_text
 from coder_tui.hub.views import log_source
-from coder_tui.hub.web import answer, body_uuid, caller, read_json, route
+from coder_tui.hub.web import answer, body_uuid, read_json, route
 from coder_tui.hub.witnesses import Report
 from coder_tui.report.states import HOOK_ICON
 from coder_tui.wire.logs import PatchLogs, PostLogSource
@@ -23,7 +24,7 @@ _STATES = {state.value for state in AppState}
 
 
 def routes(hub: Hub) -> list[Route]:
-    """The family's routes; the caller is an agent."""
+    """The family's routes; the caller is an agent, or holds a reporter token."""
     return [
         route(hub, "PATCH", "/workspaceagents/me/app-status", app_status, user=False),
         route(hub, "POST", "/workspaceagents/me/log-source", create_log_source, user=False),
@@ -36,7 +37,7 @@ async def app_status(hub: Hub, request: Request) -> Response:
 
     What a hook says is weighed against what else is known of the app, and stored where it changes the state.
     """
-    agent = caller(hub, request)
+    agent, only = await reporting(hub, request)
     body = await read_json(request, PatchAppStatus)
     state = body.state.lower()
     if state not in _STATES:
@@ -44,7 +45,7 @@ async def app_status(hub: Hub, request: Request) -> Response:
     if len(body.message.encode()) > MESSAGE_LIMIT:
         rule = f"Message must be less than {MESSAGE_LIMIT} characters."
         raise Refused(400, "Message is too long.", rule, fields={"message": rule})
-    if body.app_slug not in agent.apps:
+    if body.app_slug not in ({only} if only else agent.apps):
         raise Refused(400, "Failed to get workspace app.", f'No app found with slug "{body.app_slug[:80]}"')
     report = Report(
         state, ui_text(body.message), body.uri.replace("\0", ""), body.icon.replace("\0", ""), body.needs_user_attention
@@ -59,7 +60,7 @@ async def app_status(hub: Hub, request: Request) -> Response:
 
 async def create_log_source(hub: Hub, request: Request) -> Response:
     """POST /workspaceagents/me/log-source: 201; repeating an id echoes the request."""
-    agent = caller(hub, request)
+    agent, _ = await reporting(hub, request)
     body = await read_json(request, PostLogSource)
     source_id, now = body_uuid(body.id, "id"), hub.clock()
 
@@ -77,7 +78,7 @@ async def create_log_source(hub: Hub, request: Request) -> Response:
 
 async def push_logs(hub: Hub, request: Request) -> Response:
     """PATCH /workspaceagents/me/logs: the whole batch or, over the quota, nothing of it (413)."""
-    agent = caller(hub, request)
+    agent, _ = await reporting(hub, request)
     body = await read_json(request, PatchLogs)
     lines, source_id, now = checked_lines(body), body_uuid(body.log_source_id, "log_source_id"), hub.clock()
     outcome = await hub.storage.write(lambda db: push(db, agent.id, source_id, lines, now))
