@@ -71,17 +71,19 @@ def test_a_corrupt_state_file_is_moved_aside_and_said(home: Home) -> None:
         term.wait_for(r"No agents yet")
         term.send("q")
         assert term.wait_exit() == 0
-    (file,) = [path for path in state.iterdir() if path.suffix in {".db", ".sqlite", ".sqlite3"}]
-    for other in state.iterdir():
-        if other != file:
-            other.unlink()
-    file.write_bytes(os.urandom(4096))
+    databases = [path for path in state.iterdir() if path.suffix == ".db"]
+    for path in list(state.iterdir()):
+        if path not in databases:
+            path.unlink()
+    for path in databases:
+        path.write_bytes(os.urandom(4096))
     with Term(home.program, env=home.env) as term:
         term.wait_for(r"No agents yet")
         term.send("q")
         assert term.wait_exit() == 0
         assert b"Traceback" not in term.raw
-    assert [path.name for path in state.iterdir() if "corrupt" in path.name]
+    aside = [path.name for path in state.iterdir() if "corrupt" in path.name]
+    assert all(any(name.startswith(path.name) for name in aside) for path in databases), aside
 
 
 def test_a_corrupt_hub_database(home: Home) -> None:
