@@ -7,9 +7,8 @@ looked up anew in every row; the looked-up values are shared by content.
 
 from __future__ import annotations
 
-import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
@@ -33,6 +32,7 @@ from coder_tui.terminal.core import (
     clamp,
     safe,
 )
+from coder_tui.terminal.deccolm import without_width
 from coder_tui.terminal.rawcells import BACKGROUND, CLUSTER, HEAD, LINK, STYLE, TAG, WIDE, RawRow, new
 from coder_tui.text import one_line
 
@@ -40,8 +40,6 @@ _SHAPES = {0: CursorShape.BAR, 2: CursorShape.UNDERLINE}
 _CELL_PIXELS = 8, 16  # only told to programs that ask for pixels
 _CACHED = 2048  # random colours must not grow memory, nor freeing them be felt
 _CLUSTER_BYTES = 256
-# DECSET, DECRST and XTRESTORE of modes 3, 47, 1047 and 1049, among others.
-_SETS_SCREEN = re.compile(rb"\?[\x00-?]*[34][\x00-?]*[hlr]")
 _BYTES_PER_CELL = 10  # of scrollback; a line limit instead costs five times the speed
 
 load = libvt.load
@@ -77,7 +75,6 @@ class GhosttyCore:
         self._place = self._ffi.new("GhosttyGridRef *")  # of the row being read; one call a style instead of two
         self._place.size = self._ffi.sizeof("GhosttyGridRef")
         self._dirty_y = self._ffi.new("uint16_t *")
-        self._width = self._ffi.new("uint16_t *")
         self._open()
 
     def _open(self) -> None:
@@ -114,7 +111,8 @@ class GhosttyCore:
         self._shown: list[list[Run]] = [[Run(" " * self.columns, PLAIN, self.columns)]] * self.rows
         self._cursor = Cursor(0, 0, True, CursorShape.BLOCK)
         self._colors, self._colors_key = UNCHANGED, b""
-        self._seen = self._overlooked = self._looks_back = False
+        self._seen = self._overlooked = False
+        self._cut = b""
 
     def _set(self, option: int, value: Any) -> None:
         self._lib.ghostty_terminal_set(self._terminal, option, value)
@@ -140,37 +138,9 @@ class GhosttyCore:
             # A combining mark joins the cell before it, and the library does not count that as a change.
             self._overlooked = True
         self._seen = False
-        if self._looks_back and self._may_set_screen(data):
-            self._from_live_view(lambda: self._write_output(data))
-        else:
-            self._write_output(data)
-
-    def _write_output(self, data: bytes) -> None:
+        if self._cut or b"\x1b" in data:
+            data, self._cut = without_width(self._cut + data)
         self._lib.ghostty_terminal_vt_write(self._terminal, data, len(data))
-        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_COLS, self._width)
-        if self._width[0] != self.columns:
-            # DECCOLM, once allowed (mode 40): the width is the pane's to choose, not the program's.
-            self._lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, *_CELL_PIXELS)
-
-    def _may_set_screen(self, data: bytes) -> bool:
-        """Whether another width (DECCOLM) or the other screen may be asked for in there, or at its beginning."""
-        ground = self._ffi.new("bool *")
-        self._lib.ghostty_terminal_get(self._terminal, libvt.TERMINAL_VT_GROUND, ground)
-        return not ground[0] or _SETS_SCREEN.search(data) is not None
-
-    def _from_live_view(self, change: Callable[[], None]) -> None:
-        """Make a change that may reflow rows with the view on the live screen, and look back as far as before.
-
-        Reflowing a screen with its view in the history makes the library crash at times (the fuzz found it).
-        """
-        if not self._looks_back:
-            change()
-            return
-        back = self.scrollback.offset
-        self.scroll_to_bottom()
-        change()
-        if not self._is_alternate():
-            self.scroll(-back)
 
     def resize(self, columns: int, rows: int) -> None:
         """Change the size, reflowing the primary screen."""
@@ -178,9 +148,16 @@ class GhosttyCore:
         if (columns, rows) == (self.columns, self.rows):
             return
         self.columns, self.rows = columns, rows
-        self._from_live_view(lambda: self._lib.ghostty_terminal_resize(self._terminal, columns, rows, *_CELL_PIXELS))
+        # Without autowrap (mode 7) the library would not reflow, and then crashes at times where there are hyperlinks.
+        wraps = self._mode(7)
+        self._set_mode(7, True)
+        self._lib.ghostty_terminal_resize(self._terminal, columns, rows, *_CELL_PIXELS)
+        self._set_mode(7, wraps)
         self._limit_scrollback()
         self._shown = [[Run(" " * columns, PLAIN, columns)]] * rows
+
+    def _set_mode(self, number: int, on: bool) -> None:
+        self._set(libvt.OPT_MODE, self._ffi.new("GhosttyTerminalModeConfig *", (number, on)))
 
     def reset(self) -> None:
         """A new terminal: RIS would leave history and a half-read sequence behind."""
@@ -366,11 +343,9 @@ class GhosttyCore:
     def scroll(self, rows: int) -> None:
         """Move the view; the library keeps it on its rows while output arrives."""
         self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_DELTA, rows, 0))
-        self._looks_back = self.scrollback.offset > 0
 
     def scroll_to_bottom(self) -> None:
         """Show the live screen."""
-        self._looks_back = False
         self._lib.ghostty_terminal_scroll_viewport(self._terminal, (libvt.SCROLL_BOTTOM, 0, 0))
 
     @property
