@@ -137,9 +137,10 @@ class Session:
         if len(data) <= _INLINE_BYTES:
             self._feed_slice(data)
         else:
+            started = loop.time()
             await loop.run_in_executor(None, self._feed_slices, data)
             # In a flood every turn costs more than what came since the last: let more of it gather.
-            await asyncio.sleep(_GATHER_SECONDS)
+            await asyncio.sleep(max(0, started + _GATHER_SECONDS - loop.time()))
         with self.core_lock:
             replies, copied = self.core.take_replies(), self.core.take_copied()
             self.title = self.core.title
