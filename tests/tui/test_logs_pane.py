@@ -21,6 +21,7 @@ from coder_tui.feeds.source import LogBatch, LogEvent, LogLine, LogMark, LogNote
 from coder_tui.fleet.snapshot import Agent, Key, LogSource, Row, Snapshot, Workspace
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.widgets.log_lines import LogLines
+from coder_tui.tui.widgets.log_prompt import FILTER, FIND
 
 T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIVE = LogNote(LogMark.LIVE)
@@ -586,3 +587,15 @@ async def test_a_build_is_followed_where_no_agent_is_with_its_stages() -> None:
         assert (screen.title, screen.subtitle) == ("Logs: build 7", "ended")
         screen.pane.show(row())
         await screen.until(lambda: ("acme", "a1") in screen.source.opened)
+
+
+async def test_words_typed_faster_than_they_are_searched_are_found() -> None:
+    async with opened() as screen:
+        screen.pane.show(row())
+        screen.source.put("a1", LIVE, *(batch(first, first + 1000) for first in range(1, 40_001, 1000)))
+        await screen.sees("line 40000")
+        for typed in ("l", "li", "line", "line 39", "/line 399.*9$/"):
+            screen.pane.use(FIND, typed)
+            screen.pane.use(FILTER, typed)
+        await screen.until(lambda: "find: /line 399.*9$/ (11)" in screen.title)
+        await screen.until(lambda: words(screen)[-1] == "39999")

@@ -12,6 +12,9 @@ from coder_tui.cli import fleet_verbs
 from coder_tui.errors import UsageError
 from coder_tui.report.states import LEVELS, STATES
 
+PUSH = "logs push"
+"""Two words on the command line, one verb: `logs` itself takes any word."""
+
 
 class Parser(argparse.ArgumentParser):
     """argparse that raises UsageError instead of printing a usage block and leaving, and takes no half words."""
@@ -190,10 +193,24 @@ def build() -> Parser:
     for verb in (network, ports, containers):
         verb.add_argument("--json", action="store_true", help="for programs")
 
-    logs = verbs.add_parser("logs", help="the log of an agent")
-    logs_verbs = logs.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
-    push = logs_verbs.add_parser(
-        "push",
+    logs = verbs.add_parser(
+        "logs",
+        parents=[_connection()],
+        help="the log of an agent, a build, a file or a pipe",
+        description=(
+            "Prints the log of the agents that WHAT means; of a build where there is no agent. A FILE, or - for stdin, "
+            "is shown in our log pane; without a terminal on stdout it is filtered to it."
+        ),
+    )
+    logs.add_argument("what", metavar="WHAT", nargs="+", help="OWNER/NAME[.AGENT], a filter as in ls, FILE, or -")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as lines are written")
+    logs.add_argument("--since", default="", metavar="TIME", help="14:02, 2026-03-01 14:02, or 10m")
+    logs.add_argument("--grep", default="", metavar="REGEX", help="only lines that match; without capitals in any case")
+    logs.add_argument("--build", action="store_true", help="the newest build's log")
+    logs.add_argument("--json", action="store_true", help="one object a line, for programs")
+    logs.set_defaults(run="coder_tui.cli.log_read:run")
+    push = verbs.add_parser(
+        PUSH,
         help="append the lines of stdin to this agent's log (inside a workspace)",
         description="Never breaks the pipe: what cannot be delivered is counted and told at the end.",
     )
@@ -304,6 +321,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if any(word == "--token" or word.startswith("--token=") for word in words):
         # others on this machine can read it there; and it is not repeated in an error about unknown words
         raise UsageError("a token is never given on the command line", fix="use --token-file or CODER_SESSION_TOKEN")
+    for place in range(len(words) - 1):
+        if words[place : place + 2] == PUSH.split():
+            words[place : place + 2] = [PUSH]
+            break
     arguments = build().parse_args(words)
     if command and not hasattr(arguments, "command"):
         raise UsageError(

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
+from collections.abc import AsyncIterator, Hashable, Iterable
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from coder_tui.fleet.snapshot import CHATS, Agent, Row
+from coder_tui.feeds.source import LogEvent
+from coder_tui.fleet.snapshot import CHATS, Agent, Row, Snapshot
 from coder_tui.tui.panes.log_state import Tail
 
 MOST = 16
 """Streams that are merged at most."""
 _BUILDING = frozenset({"pending", "starting", "stopping", "canceling", "deleting"})
+
+
+class Feed(Protocol):
+    """What the pane needs of a `Source`."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+
+    def follow_logs(self, deployment: str, agent_id: str) -> AsyncIterator[LogEvent]:
+        """History, then live lines, of one agent."""
+
+    def follow_build(self, deployment: str, build_id: str) -> AsyncIterator[LogEvent]:
+        """The same of one build."""
 
 
 class Scope(StrEnum):

@@ -24,7 +24,7 @@ from coder_tui.text import one_line
 from coder_tui.tui.widgets.log_detail import LogDetail
 from coder_tui.tui.widgets.log_lines import LogLines
 from coder_tui.tui.widgets.log_paint import Times
-from coder_tui.tui.widgets.log_prompt import FILTER, FIND, SAVE, TIME, LogPrompt
+from coder_tui.tui.widgets.log_prompt import FILTER, FIND, SAVE, TIME, Ask, LogPrompt
 
 
 class LogTools(Widget, can_focus=True):
@@ -61,17 +61,21 @@ class LogTools(Widget, can_focus=True):
     @on(LogPrompt.Changed)
     def _type(self, event: LogPrompt.Changed) -> None:
         event.stop()
+        self.use(event.ask, event.text)
+
+    def use(self, ask: Ask, text: str) -> None:
+        """Filter by `text`, or find it; the last good one stays when it is wrong."""
         query: Query | None = None
         try:
-            query = parse(event.text)
+            query = parse(text)
             self._fault = ""
         except FilterError as error:
             self._fault = f"{error.what}: {error.why}"
         self.prompt.refuse(query is None)
-        if query is not None and event.ask is FILTER and query != self.query_words:
+        if query is not None and ask is FILTER and query != self.query_words:
             self.query_words = query
             self.refilter()
-        elif query is not None and event.ask is FIND and query != self.find_words:
+        elif query is not None and ask is FIND and query != self.find_words:
             self.find_words = query
             self.refilter()
         self.retitle()

@@ -12,14 +12,14 @@ from textual.app import ComposeResult
 from textual.content import Content
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.feeds.source import LogBatch, LogLine, LogMark, LogNote, Source
+from coder_tui.feeds.source import LogBatch, LogLine, LogMark, LogNote
 from coder_tui.fleet.snapshot import Agent, Row
-from coder_tui.logs.buffer import LogBuffer
+from coder_tui.logs.buffer import DEFAULT_LIMIT, LogBuffer
 from coder_tui.logs.search import Filter, catch_up
 from coder_tui.text import one_line
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import glyphs
-from coder_tui.tui.panes.log_choice import Choice, Scope, choose
+from coder_tui.tui.panes.log_choice import Choice, Feed, Scope, choose
 from coder_tui.tui.panes.log_merge import History
 from coder_tui.tui.panes.log_state import LogState, Tail
 from coder_tui.tui.panes.log_tools import LogTools
@@ -44,9 +44,9 @@ class LogsPane(LogTools):
     }
     """
 
-    def __init__(self, source: Source, *, id: str | None = None) -> None:
+    def __init__(self, source: Feed, *, id: str | None = None, limit: int = DEFAULT_LIMIT) -> None:
         super().__init__(id=id)
-        self._source = source
+        self._source, self._limit = source, limit
         self._scope = Scope.AGENT
         self._row: Row | None = None
         self._logs: OrderedDict[Hashable, LogState] = OrderedDict()
@@ -82,7 +82,9 @@ class LogsPane(LogTools):
             return
         log = self._logs.get(choice.key)
         if log is None:
-            log = self._logs[choice.key] = LogState(choice.name, choice.title, row.workspace.deployment)
+            log = self._logs[choice.key] = LogState(
+                choice.name, choice.title, row.workspace.deployment, LogBuffer(self._limit)
+            )
         self._logs.move_to_end(choice.key)
         while len(self._logs) > _KEPT:
             self._logs.popitem(last=False)
@@ -202,8 +204,11 @@ class LogsPane(LogTools):
         if any(found and found.waiting for found in (self._found, self._find)) and not any(
             worker.group == "search:logs" and worker.is_running for worker in self.workers
         ):
-            self.run_worker(self._catch_up(), name="search logs", group="search:logs", exclusive=True)
+            self._search_anew()
         self._changed()
+
+    def _search_anew(self) -> None:
+        self.run_worker(self._catch_up(), name="search logs", group="search:logs", exclusive=True)
 
     async def _catch_up(self) -> None:
         while waiting := [found for found in (self._found, self._find) if found and found.waiting]:
@@ -228,11 +233,11 @@ class LogsPane(LogTools):
         log = self._log
         if log is None:
             return
-        self.workers.cancel_group(self, "search:logs")
         self._found = Filter(self.query_words, log.buffer) if self.query_words.terms else None
         self._find = Filter(self.find_words, log.buffer, notes=False) if self.find_words.terms else None
         self.lines.attach(log.buffer, self._found, self._find)
-        self._search()
+        self._search_anew()
+        self._changed()
 
     # --- titles ---
 

@@ -43,9 +43,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("ctrl+u,pageup", "scroll(-10)", show=False),
     ]
 
-    def __init__(self, scope: str, reason: Callable[[Action], str]) -> None:
+    def __init__(self, scope: str, reason: Callable[[Action], str], actions: Iterable[Action] = ACTIONS) -> None:
         super().__init__()
-        self._scope, self._reason = scope, reason
+        self._scope, self._reason, self._actions = scope, reason, tuple(actions)
 
     def compose(self) -> ComposeResult:
         """One scrolling dialog."""
@@ -62,7 +62,7 @@ class HelpScreen(ModalScreen[None]):
         voices = Voices(self.app.theme_variables)
         width = max(cell_len(action.key_text) for action in ACTIONS) + 3
         text = Text()
-        for name, actions in sections(self._scope):
+        for name, actions in sections(self._scope, self._actions):
             title = _TITLES.get(name, name.capitalize()) + (" (here)" if name == self._scope != "app" else "")
             text.append(f"{title}\n", voices.bold("accent"))
             for action in actions:

@@ -92,7 +92,7 @@ class LogPrompt(Horizontal):
         field.cursor_position = len(field.value)
         self.set_class(False, "-invalid")
         self.display = True
-        field.focus()
+        self.screen.set_focus(field, scroll_visible=False)  # at once: the next key is already typed
 
     def close(self) -> None:
         """Hide it."""
