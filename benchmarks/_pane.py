@@ -14,7 +14,7 @@ import termios
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -112,14 +112,30 @@ class Local(Forgetful):
         return LocalStream(target.command, columns, rows)
 
 
+class Counted(PtyStream):
+    """The cockpit's own client, and how many bytes came through it."""
+
+    received = 0
+
+    async def __aiter__(self) -> AsyncGenerator[PtyEvent, None]:
+        async for event in super().__aiter__():
+            if isinstance(event, PtyOutput):
+                self.received += len(event.data)
+            yield event
+
+
 class Remote(Forgetful):
-    """Programs through a hub, by the cockpit's own client."""
+    """Programs through a hub."""
 
     def __init__(self, url: str, token: str) -> None:
         self._credentials = Credentials("bench", url, token, "the benchmark")
+        self.stream: Counted | None = None
 
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
-        return PtyStream(self._credentials, target.agent_id, target.reconnect, (columns, rows), command=target.command)
+        self.stream = Counted(
+            self._credentials, target.agent_id, target.reconnect, (columns, rows), command=target.command
+        )
+        return self.stream
 
 
 class Pane(App[None]):
@@ -183,7 +199,8 @@ def main() -> None:
             await asyncio.wait({running}, timeout=0.2)
             pane = next(iter(app.query(TerminalPane)), None) if app.is_running else None
             if pane and pane.state and pane.state.value == "ended":
-                Path(result).write_text(json.dumps(app.frames))
+                stream = getattr(source, "stream", None)
+                Path(result).write_text(json.dumps({"frames": app.frames, "received": stream and stream.received}))
                 app.exit()
         await running
 

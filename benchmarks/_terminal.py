@@ -106,6 +106,16 @@ def size_of(script: Path, kind: str) -> int:
     return (script.parent / "program.d" / kind).stat().st_size
 
 
+SMALLEST = """
+from textual.app import App
+from textual.widgets import Static
+class Smallest(App):
+    def compose(self): yield Static("ready::")
+    def on_key(self, event): self.query_one(Static).update(event.character)
+Smallest().run()
+"""
+
+
 class Terminal:
     """A program in a PTY of a size, drained and not kept: only what was awaited is looked for."""
 
@@ -200,9 +210,9 @@ def in_pane(
             terminal.close()
 
 
-def frames_of(terminal: Terminal, result: Path) -> list[dict[str, Any]]:
-    """End the program, and with it the pane; its frames."""
+def figures_of(terminal: Terminal, result: Path) -> dict[str, Any]:
+    """End the program, and with it the pane: its `frames`, and how many bytes it `received` through a hub."""
     os.write(terminal.master, b"end\r")
     terminal.process.wait(30)
-    frames: list[dict[str, Any]] = json.loads(result.read_text())
-    return frames
+    figures: dict[str, Any] = json.loads(result.read_text())
+    return figures

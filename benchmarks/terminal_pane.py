@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from _bench import emit, median
-from _terminal import COLUMNS, KINDS, MEGABYTES, ROWS, frames_of, in_pane, in_tmux, program, size_of, tmux
+from _terminal import COLUMNS, KINDS, MEGABYTES, ROWS, figures_of, in_pane, in_tmux, program, size_of, tmux
 
 ROUNDS = 5
 
@@ -49,7 +49,7 @@ def main() -> None:
                             start, end = rival.type(keys, wanted)
                             peer[kind].append(end - start)
                             spans[kind].append(pane.type(keys, wanted))
-            frames = frames_of(pane, result)
+            frames = figures_of(pane, result)["frames"]
         detail: dict[str, Any] = {}
         ratios = []
         for kind in KINDS:
