@@ -21,7 +21,7 @@ SCROLLBACK_LINES = 10_000
 # Output up to this size is fed at once, which takes well under a millisecond; more goes to a thread, in slices that
 # hold the core for two milliseconds at most, so that painting and typing never wait longer.
 _INLINE_BYTES, _SLICE_BYTES = 4 * 1024, 64 * 1024
-_LOOP_SECONDS = _GATHER_SECONDS = 0.002
+_LOOP_SECONDS, _GATHER_SECONDS = 0.002, 0.004
 # A reattached session repeats its last 64 KiB (contract: PTY). The queries in there were answered in their time, and
 # the shell would take a second answer for typing; what it copied was copied then. Nothing says whether a session is
 # new, and the replay comes right behind the answer to our request, which no program just started does: output that
