@@ -53,7 +53,7 @@ def _take_stdin() -> int:
         raise UsageError("stdin is the terminal", why="there is no pipe to read", fix="PROGRAM | coder-tui logs -")
     pipe = os.dup(0)
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR)
+        terminal = os.open(os.ttyname(1), os.O_RDWR)  # /dev/tty would need a controlling terminal
     except OSError:
         raise UsageError("there is no terminal to show the log in", fix="send stdout to a file or a pipe") from None
     os.dup2(terminal, 0)

@@ -1,0 +1,118 @@
+"""`coder-tui logs` over a real hub, a file, a pipe, and in a real terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.e2e.term import Term
+
+from coder_tui.cli.main import main
+from coder_tui.hub.daemon import HubAddress
+
+PROGRAM = [sys.executable, "-m", "coder_tui"]
+
+
+@pytest.fixture
+def workspace(hub: HubAddress, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """A running workspace whose agent wrote three lines."""
+    name = f"logs-{uuid.uuid4().hex[:8]}"
+    assert main(["new", name, "--directory", str(tmp_path), "--", "/bin/sleep", "600"]) == 0
+    assert main(["ls", "--json", f"workspace:{name}"]) == 0
+    out = capsys.readouterr().out
+    [found] = json.loads(out[out.index("{") :])["workspaces"]
+    headers = {"Coder-Session-Token": hub.token_file.read_text().strip()}
+    with httpx.Client(base_url=f"{hub.url}/api/v2", headers=headers) as client:
+        [agent] = found["agents"]
+        path = f"/workspaces/{found['id']}/external-agent/{agent['name']}/credentials"
+        token = client.get(path).json()["agent_token"]
+        lines = [
+            {"output": "one\x1b[31m red", "level": "info"},
+            {"output": "Two", "level": "error"},
+            {"output": "three", "level": "info"},
+        ]
+        client.patch("/workspaceagents/me/logs", json={"logs": lines}, headers={"Coder-Session-Token": token})
+    return name
+
+
+def test_an_agents_log(workspace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", workspace, "--grep", "one|two|three"]) == 0
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert first.endswith(f"/{workspace}.main.External] one\x1b[31m red")  # into a pipe as it is
+    assert " [error] [" in second
+    assert third.endswith("] three")
+    assert main(["logs", workspace, "--grep", "Two", "--json", "--since", "1h"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["level"], found["source"], found["output"]) == ("error", "External", "Two")
+    assert main(["logs", workspace, "--since", "2199-01-01"]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_builds_log(workspace: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["logs", workspace, "--build", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines
+    assert all(line["source"] and "build 1" in line["log"] for line in lines)
+    assert main(["logs", workspace, "--build", "--follow"]) == 0  # it is done, so this ends
+    assert len(capsys.readouterr().out.splitlines()) == len(lines)
+
+
+def test_following_prints_what_is_there_and_what_comes(workspace: str) -> None:
+    with subprocess.Popen([*PROGRAM, "logs", workspace, "-f"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.endswith("three\n"):
+                break
+        process.terminate()
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["logs", "no-such-workspace"], 9, "nothing is called no-such-workspace"),
+        (["logs", "./no-such-file"], 9, "there is no file ./no-such-file"),
+        (["logs", "x", "--grep", "a(b"], 2, "--grep: the regex is wrong at 2"),
+        (["logs", "x", "--since", "soon"], 2, "'soon' is no moment"),
+        (["logs"], 2, "WHAT"),
+    ],
+)
+def test_wrong_words(
+    hub: HubAddress, words: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_and_a_pipe_are_filtered(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "a.log"
+    file.write_bytes(b"one\r\n\x1b[31mERR\x1b[0mOR two\n\xff three")
+    assert main(["logs", str(file), "--grep", "error"]) == 0
+    assert capsys.readouterr().out == "\x1b[31mERR\x1b[0mOR two\n"
+    done = subprocess.run([*PROGRAM, "logs", "-", "--json"], input=file.read_bytes(), capture_output=True, check=True)
+    assert [json.loads(line)["output"] for line in done.stdout.splitlines()] == [
+        "one",
+        "\x1b[31mERR\x1b[0mOR two",
+        "\ufffd three",
+    ]
+    assert main(["logs", str(file), "--since", "1h"]) == 2
+
+
+def test_a_pipe_in_our_pane(directories: Path) -> None:
+    program = " ".join(PROGRAM)
+    lines = 'for i in 1 2 3; do echo line $i; done; echo \'{"level":"ERROR","n":4}\''
+    with Term(["/bin/sh", "-c", f"({lines}) | {program} logs -"], env=os.environ, columns=80, rows=12) as term:
+        term.wait_for("end of the log")
+        term.send("/")
+        term.wait_for("filter:")
+        term.send("level:error")
+        term.wait_for(lambda text: "line 3" not in text)
+        term.send("\r")
+        term.wait_for(lambda text: text.count("filter:") == 1 and "ERROR" in text)
+        term.send("q")
+        assert term.wait_exit() == 0
