@@ -52,6 +52,7 @@ class LogsPane(LogTools):
         self._logs: OrderedDict[Hashable, LogState] = OrderedDict()
         self._log: LogState | None = None
         self._texts = ("", "")
+        self._turn_at = 0.0  # when others had the loop last: batches may follow each other without a pause
         self._dot = glyphs().dot
 
     def compose(self) -> ComposeResult:
@@ -187,14 +188,13 @@ class LogsPane(LogTools):
 
     async def _append(self, log: LogState, tail: Tail, lines: Sequence[LogLine]) -> None:
         """Append in slices: the loop is never held for long, however much comes at once."""
-        began = time.monotonic()
         steps = (step for columns in log.fresh(tail, lines) for step in log.buffer.extend(columns))
         try:
             for _ in steps:
-                if time.monotonic() - began > _SLICE:
+                if time.monotonic() - self._turn_at > _SLICE:
                     self._search()
                     await asyncio.sleep(0)
-                    began = time.monotonic()
+                    self._turn_at = time.monotonic()
         finally:
             deque(steps, 0)  # cancelled: what was taken counts as read, so it must be kept
         self._search()
