@@ -116,3 +116,19 @@ def test_a_pipe_in_our_pane(directories: Path) -> None:
         term.wait_for(lambda text: text.count("filter:") == 1 and "ERROR" in text)
         term.send("q")
         assert term.wait_exit() == 0
+
+
+def test_the_pager_has_the_screen_and_gives_it_back(directories: Path, tmp_path: Path) -> None:
+    file, pager = tmp_path / "a.log", tmp_path / "pager"
+    file.write_text("one\ntwo ERROR\n")
+    pager.write_text('#!/bin/sh\necho "paged: $(grep -c . "$1") lines"\ngrep -v nothing "$1"\nread answer\n')
+    pager.chmod(0o755)
+    env = {**os.environ, "PAGER": str(pager)}
+    with Term([*PROGRAM, "logs", str(file), "--grep", "error"], env=env, columns=80, rows=12) as term:
+        term.wait_for(lambda text: "two ERROR" in text and "one" not in text and "end of the log" in text)
+        term.send("v")
+        term.wait_for("paged: 2 lines")  # the line that passes the filter, and our divider
+        term.send("\r")
+        term.wait_for(lambda text: "paged" not in text and "Logs: a.log" in text)
+        term.send("q")
+        assert term.wait_exit() == 0

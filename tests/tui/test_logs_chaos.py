@@ -37,6 +37,7 @@ class Chaos:
     hub: Peer
     dice: random.Random = field(default_factory=lambda: random.Random(5))
     wire: Wire | None = None
+    connections: int = 0
     drops: int = 0
     delays: int = 0
     repeats: int = 0
@@ -47,7 +48,8 @@ class Chaos:
         """One connection, until it is cut."""
         await socket.accept()
         after = int(socket.query_params["after"])
-        if self.dice.random() < 0.3:  # a server that forgot where we were
+        self.connections += 1
+        if self.connections % 3 == 0:  # a server that forgot where we were
             after, self.replays = self.dice.randrange(after + 1), self.replays + 1
         path = socket.path_params["agent"]
         url = f"{self.hub.url.replace('http', 'ws')}/api/v2/workspaceagents/{path}/logs?follow&after={after}"
@@ -55,7 +57,10 @@ class Chaos:
         try:
             async with websockets.connect(url, additional_headers=headers, max_size=None, proxy=None) as far:
                 sent: list[str] = []
+                mine = self.connections
                 async for frame in far:
+                    if mine != self.connections:
+                        break  # cut, and followed by another one: nobody hears us
                     await self._send(socket, str(frame), sent)
         except WebSocketDisconnect:
             pass
@@ -65,6 +70,7 @@ class Chaos:
         if dice < 0.15 and self.wire is not None:
             self.drops += 1
             self.wire.cut()
+            raise WebSocketDisconnect
         elif dice < 0.3:
             self.delays += 1
             for _ in range(self.dice.randrange(20)):

@@ -7,7 +7,6 @@ dropped and when a filter comes or goes.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from time import monotonic
 
 from rich.segment import Segment
@@ -25,6 +24,7 @@ from coder_tui.tui.glyphs import glyphs
 from coder_tui.tui.paint import wrap
 from coder_tui.tui.widgets import log_bar
 from coder_tui.tui.widgets.log_paint import SOURCES, LogPainter, Times
+from coder_tui.tui.widgets.log_rows import LogRows
 
 _SIDEWAYS = 8  # cells per step
 _FRAME = 1 / 30  # seconds between two paintings of lines that come in
@@ -77,6 +77,7 @@ class LogLines(Widget):
         self.following = True
         self._looks: dict[str, Style] = {}
         self._painter = LogPainter(self._style)
+        self._rows = LogRows()
         self._top = 0  # number of the line at the top
         self._skip = 0  # rows of it above the view
         self._seen = 0  # lines below this number have been in view, or were there when following stopped
@@ -85,8 +86,6 @@ class LogLines(Widget):
         self._bar_shape: tuple[tuple[int, int], set[int]] = ((0, 0), set())
         self._note: tuple[str, ...] = ()
         self._bar, self._mark = glyphs().thumb, glyphs().cursor
-        self._filter: Filter | None = None
-        self._find: Filter | None = None
         self._painted_at = 0.0  # monotonic seconds
         self._frame: Timer | None = None  # a painting that is due
 
@@ -97,11 +96,11 @@ class LogLines(Widget):
 
         `find`: its hits are marked.
         """
-        if buffer is not self._buffer:
+        if buffer is not self._rows.buffer:
             self.following, self._top, self._skip, self._seen = True, 0, 0, 0
-        if filter is not self._filter:
+        if filter is not self._rows.filter:
             self._painter.left = 0
-        self._filter, self._find = filter, find
+        self._rows.buffer, self._rows.filter, self._rows.find = buffer, filter, find
         self._painter.show(buffer)
         self._painter.queries = tuple(one.query for one in (filter, find) if one)
         self.restyle()
@@ -110,12 +109,12 @@ class LogLines(Widget):
         """What to show while there is no line; the first paragraph in the style of the component class `voice`."""
         if (voice, *paragraphs) != self._note:
             self._note = (voice, *paragraphs)
-            if not self._total:
+            if not self._rows.total:
                 self._repaint()
 
     def changed(self) -> None:
         """Lines or hits were added or dropped. Paints again only when that shows."""
-        if self._drawn == self._shape():
+        if self._drawn == self._rows.shape:
             return
         wait = self._painted_at + _FRAME - monotonic()
         if wait <= 0:
@@ -126,17 +125,17 @@ class LogLines(Widget):
     def _follow_changes(self) -> None:
         self._frame = None
         self._painted_at = monotonic()
-        changed = len(self._buffer.sources) != self._painter.sources
+        changed = len(self._rows.buffer.sources) != self._painter.sources
         if (
             changed
             or self.following
             or not self._full
-            or self._top < self._oldest
+            or self._top < self._rows.oldest
             or self._place_bar() != self._bar_shape
         ):
             self._repaint()
         else:
-            self._drawn = self._shape()
+            self._drawn = self._rows.shape
 
     def restyle(self) -> None:
         """Everything looks different: theme, width, wrapping, names of sources."""
@@ -145,23 +144,18 @@ class LogLines(Widget):
         self._painter.reset()
         self._repaint()
 
-    def _shape(self) -> tuple[int, ...]:
-        """Changes with every line, hit and source."""
-        hits = len(self._find.hits) if self._find else 0
-        return self._buffer.first, self._buffer.end, len(self._rows), hits, len(self._buffer.sources)
-
     @property
     def current(self) -> int:
         """Number of the line that keys act on: the marked one while it is in view, else the last one in view, or -1."""
-        total = self._total
+        total = self._rows.total
         if not total:
             return -1
-        first = self._index(self._top)
+        first = self._rows.index(self._top)
         last = min(first + max(1, self.size.height) - 1, total - 1)
         marked = self._painter.current
-        if self._number(first) <= marked <= self._number(last) and marked == self._number(self._index(marked)):
+        if self._rows.number(first) <= marked <= self._rows.number(last) and self._rows.shows(marked):
             return marked
-        return max(self._number(last), self._buffer.first)
+        return max(self._rows.number(last), self._rows.buffer.first)
 
     def mark(self, number: int) -> None:
         """Make that line the current one."""
@@ -171,9 +165,9 @@ class LogLines(Widget):
 
     def reveal(self, number: int) -> None:
         """Make that line, or the next one that passes the filter, the current one, and show it."""
-        index = self._index(number)
-        self.mark(self._number(index))
-        first = self._index(self._top)
+        index = self._rows.index(number)
+        self.mark(self._rows.number(index))
+        first = self._rows.index(self._top)
         if not (first <= index < first + self.size.height) or self._painter.wrapped:
             self._go(max(0, index - self.size.height // 3), 0)
         else:
@@ -182,15 +176,8 @@ class LogLines(Widget):
 
     def next_hit(self, direction: int) -> int | None:
         """Number of the next (1) or previous (-1) hit of the search that passes the filter; None: there is none."""
-        hits: Sequence[int] = self._find.hits if self._find else ()
         current = self._painter.current if self._painter.current == self.current else self._top - (direction > 0)
-        place = bisect_left(hits, current + (direction > 0)) - (direction < 0)
-        while 0 <= place < len(hits):
-            number = hits[place]
-            if self._number(self._index(number)) == number:
-                return number
-            place += direction
-        return None
+        return self._rows.next_hit(current, direction)
 
     def show_times(self, times: Times) -> None:
         """What stands before the lines."""
@@ -209,16 +196,16 @@ class LogLines(Widget):
             return 0
         if self._page is None and self.size.height:
             self._page = self._make_page()  # moves the mark of what was seen
-        return len(self._rows) - bisect_left(self._rows, self._seen)
+        return len(self._rows.numbers) - bisect_left(self._rows.numbers, self._seen)
 
     # --- moving ---
 
     def scroll_rows(self, rows: int) -> None:
         """Move the view down (or up, negative) by rows. At the very end it follows again."""
-        total = self._total
+        total = self._rows.total
         if not total or not self.size.height:
             return
-        index, skip = self._index(self._top), self._skip + rows
+        index, skip = self._rows.index(self._top), self._skip + rows
         while skip < 0 and index > 0:
             index -= 1
             skip += self._height(index)
@@ -243,9 +230,9 @@ class LogLines(Widget):
     def scroll_sideways(self, steps: int) -> None:
         """Move the words by steps of eight cells; the time and level stay."""
         left = max(0, self._painter.left + steps * _SIDEWAYS)
-        first = self._index(self._top)
-        visible = range(first, min(first + self.size.height, self._total))
-        over = self._painter.overhang(self._number(index) for index in visible)
+        first = self._rows.index(self._top)
+        visible = range(first, min(first + self.size.height, self._rows.total))
+        over = self._painter.overhang(self._rows.number(index) for index in visible)
         left = min(left, max(0, -(-over // _SIDEWAYS) * _SIDEWAYS))
         if left != self._painter.left and not self._painter.wrapped:
             self._painter.left = left
@@ -257,7 +244,7 @@ class LogLines(Widget):
         self.restyle()
 
     def _go(self, index: int, skip: int) -> None:
-        if not self._total:
+        if not self._rows.total:
             return
         was = self.following, self._top, self._skip
         bottom = self._bottom()
@@ -265,54 +252,27 @@ class LogLines(Widget):
         if self.following:
             index, skip = bottom
         elif was[0]:
-            self._seen = self._buffer.end
-        self._top, self._skip = self._number(index), skip
+            self._seen = self._rows.buffer.end
+        self._top, self._skip = self._rows.number(index), skip
         if was != (self.following, self._top, self._skip):
             self._moved()
 
     def _stop_following(self) -> None:
         if self.following:
-            self.following, self._seen = False, self._buffer.end
+            self.following, self._seen = False, self._rows.buffer.end
 
     def _moved(self) -> None:
         self._repaint()
         self.post_message(self.Scrolled())
 
-    # --- rows: line numbers in order, before them one for the dropped lines ---
-
-    @property
-    def _buffer(self) -> LogBuffer:
-        return self._painter.buffer
-
-    @property
-    def _rows(self) -> Sequence[int]:
-        return self._filter.hits if self._filter else range(self._buffer.first, self._buffer.end)
-
-    @property
-    def _oldest(self) -> int:
-        """The number that stands for the line "older lines dropped", or 0."""
-        return max(0, self._buffer.first - 1)
-
-    @property
-    def _total(self) -> int:
-        return len(self._rows) + (self._buffer.first > 0)
-
-    def _number(self, index: int) -> int:
-        dropped = self._buffer.first > 0
-        return self._oldest if dropped and index == 0 else self._rows[index - dropped]
-
-    def _index(self, number: int) -> int:
-        """Where that line is now, or the first one after it."""
-        if number < self._buffer.first:
-            return 0
-        return min(bisect_left(self._rows, number) + (self._buffer.first > 0), max(0, self._total - 1))
+    # --- rows ---
 
     def _height(self, index: int) -> int:
-        return len(self._painter.rows(self._number(index))) if self._painter.wrapped else 1
+        return len(self._painter.rows(self._rows.number(index))) if self._painter.wrapped else 1
 
     def _bottom(self) -> tuple[int, int]:
         """Index and skipped rows at which the last row is at the foot of the view."""
-        index, rows, height = self._total, 0, self.size.height
+        index, rows, height = self._rows.total, 0, self.size.height
         if not self._painter.wrapped:
             return max(0, index - height), 0
         while index > 0 and rows < height:
@@ -322,7 +282,7 @@ class LogLines(Widget):
 
     @property
     def _full(self) -> bool:
-        return self._total >= self.size.height
+        return self._rows.total >= self.size.height
 
     # --- painting ---
 
@@ -339,11 +299,11 @@ class LogLines(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """The line under the mouse becomes the current one."""
-        index, y = self._index(self._top), -self._skip
-        while index < self._total and (y := y + self._height(index)) <= event.y:
+        index, y = self._rows.index(self._top), -self._skip
+        while index < self._rows.total and (y := y + self._height(index)) <= event.y:
             index += 1
-        if index < self._total:
-            self.mark(self._number(index))
+        if index < self._rows.total:
+            self.mark(self._rows.number(index))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Three rows down."""
@@ -377,10 +337,10 @@ class LogLines(Widget):
 
     def _make_page(self) -> list[Strip]:
         width, height = self.size
-        self._drawn = self._shape()
-        if len(self._buffer.sources) != self._painter.sources:
+        self._drawn = self._rows.shape
+        if len(self._rows.buffer.sources) != self._painter.sources:
             self._painter.reset()
-        if not self._total:
+        if not self._rows.total:
             voices = [self._note[0], *["logs--time"] * len(self._note)] if self._note else []
             return [
                 Strip([Segment(f" {row}", self._style(voice))]).adjust_cell_length(width, self._style(""))
@@ -389,20 +349,20 @@ class LogLines(Widget):
             ][:height]
         if self.following:
             index, skip = self._bottom()
-            self._top, self._skip = self._number(index), skip
+            self._top, self._skip = self._rows.number(index), skip
         else:
-            index = self._index(self._top)
+            index = self._rows.index(self._top)
             bottom = self._bottom()  # fewer lines than before: a filter, a higher window
             index, self._skip = min((index, self._skip), bottom)
         page: list[Strip] = []
         number = self._top
         skip = self._skip
-        total = self._total
+        total = self._rows.total
         while index < total and len(page) < height:
-            number = self._number(index)
+            number = self._rows.number(index)
             page += self._painter.rows(number)[skip:]
             index, skip = index + 1, 0
-        self._seen = self._buffer.end if self.following else max(self._seen, number + 1)
+        self._seen = self._rows.buffer.end if self.following else max(self._seen, number + 1)
         del page[height:]
         self._bar_shape = self._place_bar()
         (start, size), marked = self._bar_shape
@@ -415,9 +375,9 @@ class LogLines(Widget):
 
     def _place_bar(self) -> tuple[tuple[int, int], set[int]]:
         """Where the thumb is, and beside which rows hits of the search lie."""
-        height, total = self.size.height, self._total
-        place = log_bar.thumb(height, total, total if self.following else self._index(self._top))
-        return place, log_bar.hit_rows(height, self._rows, self._find.hits) if self._find and place[1] else set()
+        height, total = self.size.height, self._rows.total
+        place = log_bar.thumb(height, total, total if self.following else self._rows.index(self._top))
+        return place, log_bar.hit_rows(height, self._rows.numbers, self._rows.hits) if place[1] else set()
 
     def _style(self, name: str) -> Style:
         """The Rich style of a component class; of the widget itself without a name."""
