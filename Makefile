@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-live check format bench screenshots build lock clean
+.PHONY: help demo test test-live check format bench screenshots proto build lock clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -67,6 +67,14 @@ bench: $(VENV)/.dev ## every figure, one line of JSON each
 
 screenshots: $(VENV)/.dev ## render the real app to screenshots/
 	@$(BIN)/python screenshots/render.py
+
+# The oldest compiler whose code every protobuf runtime that pyproject allows can load (6.31.1); thrown away afterwards.
+proto: ## make the protobuf modules anew from their .proto texts
+	@$(PYTHON) -m venv .proto-venv
+	@.proto-venv/bin/python -m pip install --quiet --disable-pip-version-check grpcio-tools==1.78.0 mypy-protobuf==5.1.0
+	@cd src && PATH="$(CURDIR)/.proto-venv/bin:$$PATH" python -m grpc_tools.protoc -I. \
+	  --python_out=. --mypy_out=quiet,readable_stubs:. coder_tui/wire/tailnet/*.proto
+	@rm -rf .proto-venv
 
 build: $(VENV)/.dev ## wheel and sdist into dist/
 	@$(BIN)/python -m build --quiet
