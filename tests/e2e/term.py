@@ -77,12 +77,14 @@ class Term:
                 if data:
                     self._raw += data
                     self._core.feed(data)
-                    replies = self._core.take_replies()
-                    if replies:
-                        os.write(self._master, replies)
+                    self._answer()
                 self._changed.notify_all()
             if not data:
                 return
+
+    def _answer(self) -> None:
+        if replies := self._core.take_replies():
+            os.write(self._master, replies)
 
     @property
     def screen(self) -> str:
@@ -103,10 +105,11 @@ class Term:
             return bytes(self._raw)
 
     def resize(self, columns: int, rows: int) -> None:
-        """Change the window's size; the program gets SIGWINCH."""
+        """Change the window's size; the program gets SIGWINCH, and a report (mode 2048) if it asked for one."""
         with self._changed:
             self._core.resize(columns, rows)
-        self._set_size(self._master, columns, rows)
+            self._set_size(self._master, columns, rows)
+            self._answer()
 
     def send(self, keys: str) -> None:
         """Type. Escape sequences are sent as they are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -22,8 +23,8 @@ from coder_tui.hub.signed import LIFETIME, PARAMETER, Tickets
 from coder_tui.hub.timetable import upcoming
 from tests.hub.support import BOUND, Json, Peer, a_hub, agent_token, read_until, the_agent
 
-STUBBORN = "trap '' HUP; while :; do sleep 0.05; done"
-"""A program that a build has to wait for before it kills it."""
+STUBBORN = "trap '' HUP; echo > {fifo}; while :; do sleep 0.05; done"
+"""A program that a build has to wait for before it kills it; it says so as soon as it is."""
 
 
 def status(found: Json) -> str:
@@ -31,9 +32,18 @@ def status(found: Json) -> str:
     return text
 
 
+async def stubborn(hub: Peer) -> Json:
+    """A workspace that runs it."""
+    fifo = hub.data_dir / "stubborn"
+    os.mkfifo(fifo)
+    workspace = await hub.workspace("dev", command=STUBBORN.format(fifo=fifo))
+    await asyncio.wait_for(asyncio.to_thread(fifo.read_bytes), BOUND)
+    return workspace
+
+
 async def stopping(hub: Peer) -> tuple[str, Json]:
     """A workspace, and a stop build of it that takes a moment."""
-    workspace = await hub.workspace("dev", command=STUBBORN)
+    workspace = await stubborn(hub)
     build = await hub.send("POST", f"/workspaces/{workspace['id']}/builds", {"transition": "stop"}, 201)
     await hub.until(workspace["id"], lambda found: status(found) == "stopping")
     return workspace["id"], build
@@ -58,7 +68,7 @@ async def test_a_running_build_is_cancelled(hub: Peer) -> None:
 
 
 async def test_a_cancelled_start_runs_nothing(hub: Peer, tmp_path: Path) -> None:
-    workspace = await hub.workspace("dev", command=STUBBORN)
+    workspace = await stubborn(hub)
     values = [{"name": "command", "value": f"touch {tmp_path / 'ran'}"}]
     body = {"transition": "start", "rich_parameter_values": values}
     build = await hub.send("POST", f"/workspaces/{workspace['id']}/builds", body, 201)

@@ -203,6 +203,8 @@ class Session:
                 self.core.resize(columns, rows)
                 if self.recorder:
                     self.recorder.resize(self.core.columns, self.core.rows)
+                replies = self.core.take_replies()  # a program may have asked for its size in band (mode 2048)
+            self.send(replies)
         except Exception as error:
             self.crash(error)
 
