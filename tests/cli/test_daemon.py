@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,11 +12,15 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
+from coder_tui.cli.deployments import of_hub
 from coder_tui.cli.main import main
-from coder_tui.errors import HubError, StorageError
+from coder_tui.client.rest import RestClient
+from coder_tui.client.sockets import open_socket
+from coder_tui.errors import HubError, StorageError, UnreachableError
 from coder_tui.hub import daemon
 from coder_tui.hub.core import DATABASE
 from coder_tui.hub.daemon import ADDRESS_FILE, LOG_FILE, HubAddress
@@ -61,6 +66,33 @@ def test_what_a_killed_hub_left_is_no_hub(tmp_path: Path) -> None:
         assert second.token_file.read_text() == first.token_file.read_text()
     finally:
         assert daemon.stop(tmp_path)
+
+
+async def test_a_stranger_on_a_dead_hubs_port_gets_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODER_TUI_DATA_DIR", str(tmp_path))
+    hub = daemon.start(tmp_path)
+    credentials = of_hub(hub)
+    async with RestClient(credentials) as rest:
+        await rest.me()
+        os.kill(hub.pid, signal.SIGKILL)
+        heard: list[bytes] = []
+
+        async def stranger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nOK")
+            await writer.drain()
+            writer.close()
+
+        while daemon.locked(tmp_path):
+            await asyncio.sleep(0)
+        host, port = urlsplit(hub.url).hostname, urlsplit(hub.url).port
+        async with await asyncio.start_server(stranger, host, port):
+            with pytest.raises(UnreachableError, match="has ended"):
+                await rest.me()
+            with pytest.raises(UnreachableError, match="has ended"):
+                await open_socket(credentials, "/api/v2/users/me")
+            assert await asyncio.to_thread(daemon.discover, tmp_path) is None
+        assert heard == []
 
 
 @pytest.mark.parametrize(

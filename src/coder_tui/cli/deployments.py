@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from argparse import Namespace
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from coder_tui.client.credentials import EVERY, Credentials, find_credentials
@@ -61,7 +62,9 @@ def chosen_or_hub(arguments: Namespace, config: Config) -> list[Credentials]:
 
 def of_hub(address: daemon.HubAddress) -> Credentials:
     """The person's credentials for a hub of this machine."""
-    return Credentials(HUB_NAME, address.url, read_token(address.token_file), f"the local hub, {address.token_file}")
+    source = f"the local hub, {address.token_file}"
+    served = partial(daemon.serves, address.token_file.parent, address.url)
+    return Credentials(HUB_NAME, address.url, read_token(address.token_file), source, served=served)
 
 
 def read_token(path: Path) -> str:

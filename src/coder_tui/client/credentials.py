@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -30,7 +30,8 @@ class Credentials:
     """One deployment and the session token for it. Neither `repr` nor `str` shows the token or the headers.
 
     `name` is unique among the deployments in use; `source` says in words where they were found. `fault` is why they
-    cannot be used: one bad deployment of several is shown as such, and stands in nobody's way.
+    cannot be used: one bad deployment of several is shown as such, and stands in nobody's way. `served` is asked
+    before the token is sent: where it says no, whoever listens at the URL is not who we mean.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Credentials:
     header_command: str = field(default="", repr=False)
     tls: TlsFiles = field(default=TlsFiles())
     fault: CredentialsError | None = field(default=None, compare=False, repr=False)
+    served: Callable[[], bool] = field(default=lambda: True, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.token.isascii() or not self.token.isprintable() or " " in self.token:

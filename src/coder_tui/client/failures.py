@@ -44,6 +44,20 @@ def refusal(
 
 def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
     """A connection error in one sentence."""
+    why, fix = reason(error)
+    return UnreachableError(f"cannot reach {credentials.url}", why=why, fix=fix)
+
+
+def check_served(credentials: Credentials) -> None:
+    """Raise UnreachableError when nobody we trust listens: a port that a hub gave up may be anybody's."""
+    if not credentials.served():
+        raise UnreachableError(
+            f"cannot reach {credentials.url}", why="the hub there has ended", fix="start it: `coder-tui hub start`"
+        )
+
+
+def reason(error: Exception) -> tuple[str, str]:
+    """Why there is no connection, and what to do: the innermost cause in our words."""
     cause: BaseException = error
     while cause.__cause__ or cause.__context__:
         cause = cause.__cause__ or cause.__context__ or cause
@@ -58,7 +72,7 @@ def unreachable(credentials: Credentials, error: Exception) -> UnreachableError:
         why = "connection refused"
     else:
         why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
-    return UnreachableError(f"cannot reach {credentials.url}", why=one_line(why)[:200], fix=fix)
+    return one_line(why)[:200], fix
 
 
 def bad_proxy(credentials: Credentials, error: Exception) -> UnreachableError:

@@ -25,7 +25,7 @@ from coder_tui import __version__
 from coder_tui.client.backoff import CLOCK, Clock
 from coder_tui.client.budget import Budget, retry_after
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.failures import bad_proxy, refusal, unreachable
+from coder_tui.client.failures import bad_proxy, check_served, refusal, unreachable
 from coder_tui.client.headers import command_headers
 from coder_tui.client.rest_more import Query, RestMore
 from coder_tui.client.tls import tls_context
@@ -94,6 +94,9 @@ class RestClient(RestMore):
         self.credentials = credentials
         self.latency_ms: float | None = None
         """Milliseconds from the last request to the head of its answer."""
+        self.dated: tuple[datetime, str] | None = None
+        """Our time at the head of the last answer, and its `Date` header."""
+        self._clock = clock
         self.tls = tls or tls_context(credentials.url, credentials.tls)
         self.budget = Budget(clock)
         """Every request takes from it, and every socket of this deployment should."""
@@ -221,6 +224,7 @@ class RestClient(RestMore):
         """Open `GET path` as a stream of bytes; silence of `idle` seconds breaks it. For server-sent events."""
         timeout = httpx.Timeout(10.0, read=idle)
         await self.budget.take()
+        check_served(self.credentials)
         try:
             async with self._http.stream(
                 "GET", path, timeout=timeout, headers={"Accept": "text/event-stream"}
@@ -260,10 +264,12 @@ class RestClient(RestMore):
         query = {name: value for name, value in (query or {}).items() if value != ""}
         for attempt in range(_TRIES_WHEN_BUSY):
             await self.budget.take()
+            check_served(self.credentials)
             start = time.perf_counter()
             try:
                 async with self._http.stream(method, path, content=content, params=query, headers=headers) as response:
                     self.latency_ms = (time.perf_counter() - start) * 1000
+                    self.dated = (self._clock.now(), response.headers.get("date", ""))
                     await self._body(response)
             except httpx.HTTPError as error:
                 raise unreachable(self.credentials, error) from None

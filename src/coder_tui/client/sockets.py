@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidPro
 
 from coder_tui.client.budget import Budget, retry_after
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.failures import bad_proxy, refusal, unreachable
+from coder_tui.client.failures import bad_proxy, check_served, refusal, unreachable
 from coder_tui.client.rest import USER_AGENT, headers_of
 from coder_tui.client.tls import tls_context
 from coder_tui.errors import ApiError, CoderTuiError, CredentialsError, ProtocolError, UnreachableError
@@ -98,6 +98,7 @@ async def open_socket(
     headers.pop("User-Agent")
     if budget:
         await budget.take()
+    check_served(credentials)
     try:
         return await _Connect(
             url,

@@ -54,11 +54,24 @@ def read_address(text: str, pid: int = 0) -> HubAddress | None:
 
 def discover(data_dir: Path) -> HubAddress | None:
     """The hub that serves `data_dir`, or None. Never raises: an unreadable or stale file is no hub."""
+    address = _address(data_dir)
+    return address if address and locked(data_dir) and _healthy(address.url) else None
+
+
+def serves(data_dir: Path, url: str) -> bool:
+    """Whether the hub of `data_dir` lives and listens at `url`: nobody else can hold its lock. Costs microseconds.
+
+    Ask before a token is sent there: after a hub's end its port may be another user's. Never raises.
+    """
+    address = _address(data_dir)
+    return address is not None and address.url == url and locked(data_dir)
+
+
+def _address(data_dir: Path) -> HubAddress | None:
     try:
-        address = read_address((data_dir / ADDRESS_FILE).read_text(encoding="utf-8"))
+        return read_address((data_dir / ADDRESS_FILE).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError):
         return None
-    return address if address and _healthy(address.url) else None
 
 
 def command(data_dir: Path, *more: str) -> list[str]:

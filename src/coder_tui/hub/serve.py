@@ -208,6 +208,8 @@ def _locked(data_dir: Path) -> Iterator[None]:
             raise HubError(
                 f"a hub already runs on {data_dir}", why=_who(data_dir), fix="use that one, or stop it first"
             ) from None
+        with suppress(OSError):
+            (data_dir / INFO_FILE).unlink(missing_ok=True)  # of a hub that was killed: its port may be another's now
         yield
     finally:
         os.close(fd)
