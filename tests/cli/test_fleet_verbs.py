@@ -10,15 +10,13 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import httpx
 import pytest
 
 from coder_tui.cli.following import TIMED_OUT
 from coder_tui.cli.main import main
-from coder_tui.cli.past import when
-from coder_tui.errors import UsageError
 from coder_tui.hub.daemon import HubAddress
 
 Out = pytest.CaptureFixture[str]
@@ -186,15 +184,3 @@ def test_no_past(directories: object, capsys: Out) -> None:
         assert main(words) == 9
         assert "no history yet" in capsys.readouterr().err
     assert main(["replay", "--at", "teatime"]) == 2
-
-
-def test_times_of_the_past() -> None:
-    now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-    local = now.astimezone()
-    assert when("10m", now) == when("10m ago", now) == now - timedelta(minutes=10)
-    assert when(f"{local - timedelta(minutes=5):%H:%M}", now) == now - timedelta(minutes=5)
-    assert when(f"{local + timedelta(minutes=5):%H:%M:%S}", now) == now + timedelta(minutes=5, days=-1)
-    assert when("2026-02-28T10:00+00:00", now) == datetime(2026, 2, 28, 10, tzinfo=UTC)
-    for text in ("", "25:00", "yesterday", "12"):
-        with pytest.raises(UsageError, match="is not a time"):
-            when(text, now)

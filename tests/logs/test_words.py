@@ -26,13 +26,14 @@ NOW = datetime(2026, 3, 2, 10, 30, tzinfo=ZONE)
         ("2026-03-01T14:02:00+00:00", datetime(2026, 3, 1, 16, 2, tzinfo=ZONE)),
         (" 10m ", NOW - timedelta(minutes=10)),
         ("-1.5h", NOW - timedelta(minutes=90)),
+        ("1h30m ago", NOW - timedelta(minutes=90)),
     ],
 )
 def test_moments(text: str, at: datetime) -> None:
     assert parse_moment(text, NOW) == at
 
 
-@pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-13-01", "10", "1w"])
+@pytest.mark.parametrize("text", ["", "soon", "25:00", "2026-13-01", "10", "1w", "ago", "999999999d"])
 def test_what_is_no_moment_says_what_would_be_one(text: str) -> None:
     with pytest.raises(UsageError, match=r"is no moment\. Write 14:02"):
         parse_moment(text, NOW)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 import shutil
 import sys
 from argparse import Namespace
@@ -15,17 +14,13 @@ from typing import Any
 from coder_tui.cli.agents import table
 from coder_tui.cli.ls import narrow
 from coder_tui.cli.ls import table as fleet_table
-from coder_tui.config import parse_duration
-from coder_tui.errors import UsageError
 from coder_tui.feeds.past import Call, Past, Waits, percentile
 from coder_tui.fleet import query
 from coder_tui.fleet.codec import SCHEMA_VERSION, snapshot_json, time_json
-from coder_tui.fleet.snapshot import Key, Level
+from coder_tui.fleet.snapshot import Key
 from coder_tui.fleet.timeline import exact_age
+from coder_tui.logs.moment import parse_moment
 from coder_tui.paths import state_dir
-from coder_tui.text import one_line
-
-_PARTS = (("asked", Level.ASKS), ("failed", Level.FAILED), ("lost", Level.LOST), ("finished", Level.DONE))
 
 
 def digest(arguments: Namespace) -> int:
@@ -33,23 +28,23 @@ def digest(arguments: Namespace) -> int:
     now = datetime.now(UTC)
     since = now - arguments.since
     with _past() as past:
-        calls, links = past.calls(since, now), past.links(since, now)
-    parts = {name: [call for call in calls if call.level is level] for name, level in _PARTS}
-    missed = [call for call in calls if call.missed]
+        found = past.digest(since, now)
+    parts, missed = found.parts, found.missed
     if arguments.json:
-        found: dict[str, Any] = {name: [_call(call) for call in some] for name, some in parts.items()}
-        found["missed"] = [_call(call) for call in missed]
-        found["links"] = [
-            {"deployment": name, "at": time_json(at), "state": state, "why": why} for name, at, state, why in links
+        told: dict[str, Any] = {name: [_call(call) for call in some] for name, some in parts.items()}
+        told["missed"] = [_call(call) for call in missed]
+        told["links"] = [
+            {"deployment": name, "at": time_json(at), "state": state, "why": why}
+            for name, at, state, why in found.links
         ]
         head = {"schema": SCHEMA_VERSION, "since": time_json(since), "at": time_json(now)}
-        print(json.dumps({**head, **found}, indent=2))
+        print(json.dumps({**head, **told}, indent=2))
         return 0
     print(f"Since {_clock(since)}: " + ", ".join(f"{len(some)} {name}" for name, some in parts.items()))
     for name, some in (("missed", missed), *parts.items()):
         if some:
             print(f"\n{name.capitalize()} ({len(some)})")
-            rows = [(_clock(call.since), _place(call), _met(call, now), call.message) for call in some]
+            rows = [(_clock(call.since), _place(call), call.met(now), call.message) for call in some]
             for line in list(table(("", "", "", ""), rows))[1:]:
                 print(f"  {line}")
     return 0
@@ -89,7 +84,8 @@ def stats(arguments: Namespace) -> int:
 def replay(arguments: Namespace) -> int:
     """Print the fleet as it was. Raises UsageError for a bad time or filter, NotFoundError when nothing is known."""
     now = datetime.now(UTC)
-    moment, text = when(arguments.at, now), " ".join(arguments.filter)
+    moment = parse_moment(arguments.at, now.astimezone()).astimezone(UTC)
+    text = " ".join(arguments.filter)
     query.parse(text)
     with _past() as past:
         snapshot, watched = past.at(moment), past.watched(moment)
@@ -104,26 +100,6 @@ def replay(arguments: Namespace) -> int:
         last = f", the last time before was {watched.astimezone():%a %H:%M:%S}" if watched else ""
         print(f"coder-tui: nobody watched then{last}", file=sys.stderr)
     return 0
-
-
-def when(text: str, now: datetime) -> datetime:
-    """`14:02[:30]` (today, or yesterday if that is to come), `2026-03-01 14:02`, or `10m` ago; local time.
-
-    Raises UsageError.
-    """
-    text = text.strip().removesuffix(" ago")
-    with contextlib.suppress(ValueError):
-        return now - parse_duration(text)
-    local = now.astimezone()
-    try:
-        if re.fullmatch(r"\d{1,2}:\d{2}(:\d{2})?", text):
-            parts = [int(part) for part in text.split(":")]
-            moment = local.replace(hour=parts[0], minute=parts[1], second=(parts[2:] or [0])[0], microsecond=0)
-            return (moment if moment <= local else moment - timedelta(days=1)).astimezone(UTC)
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        why = "expected 14:02, 2026-03-01 14:02 or 10m"
-        raise UsageError(f"{one_line(text)!r} is not a time", why=why) from None
 
 
 @contextlib.contextmanager
@@ -168,15 +144,6 @@ def _place(call: Call) -> str:
 
 def _inside(key: Key) -> str:
     return "/".join(part for part in (key.agent, key.app) if part)
-
-
-def _met(call: Call, now: datetime) -> str:
-    if call.met_at:
-        word = "acknowledged" if call.met_at == call.acked_at else "went on"
-        return f"{word} after {exact_age(call.met_at - call.since)}"
-    if call.ended_at:
-        return f"{'gone' if call.ended == 'gone' else 'over'} after {exact_age(call.ended_at - call.since)}"
-    return f"stands for {exact_age(now - call.since)}"
 
 
 def _age(seconds: float | None) -> str:

@@ -21,6 +21,7 @@ from coder_tui.fleet.moments import body_of
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 
 FILE = "history.db"
+_EPOCH = datetime.fromtimestamp(0, UTC)
 SIZE_LIMIT = 256 * 1024 * 1024
 """Bytes: a larger file loses its oldest tenth, whatever its age."""
 _BATCH = 1.0  # seconds of changes in one transaction
@@ -61,8 +62,8 @@ CREATE TABLE watch (id INTEGER PRIMARY KEY AUTOINCREMENT, since INTEGER NOT NULL
 
 
 def millis(moment: datetime) -> int:
-    """Milliseconds since 1970."""
-    return int(moment.timestamp() * 1000)
+    """Whole milliseconds since 1970, exactly."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 def open_file(state_dir: Path) -> StateFile:

@@ -10,10 +10,20 @@ from pathlib import Path
 from coder_tui.errors import NotFoundError
 from coder_tui.feeds.history import FILE, millis, open_file
 from coder_tui.fleet.moments import snapshot_of
-from coder_tui.fleet.snapshot import Deployment, Key, Level, Link, LinkState, Snapshot
+from coder_tui.fleet.snapshot import Deployment, Key, Level, Link, LinkState, Row, Snapshot, Status
+from coder_tui.fleet.timeline import exact_age
 
 CALLS = (Level.ASKS, Level.FAILED, Level.LOST, Level.DONE)
 """Alerts a person should have read; `quiet` is only a suspicion."""
+_PARTS = (("asked", Level.ASKS), ("failed", Level.FAILED), ("lost", Level.LOST), ("finished", Level.DONE))
+_NEXT = (
+    "SELECT min(at) FROM (SELECT min(at) AS at FROM moment WHERE at > ?1"
+    " UNION ALL SELECT min(at) FROM link WHERE at > ?1)"
+)
+_LAST = (
+    "SELECT max(at) FROM (SELECT max(at) AS at FROM moment WHERE at < ?1"
+    " UNION ALL SELECT max(at) FROM link WHERE at < ?1)"
+)
 _LEFT = 120_000  # milliseconds: after this long without a word from the recorder nobody watched
 
 
@@ -42,6 +52,35 @@ class Call:
         """Whether nobody reacted: it stands unacknowledged, or ended without an answer."""
         return self.met_at is None and self.level in CALLS
 
+    def met(self, now: datetime) -> str:
+        """How it ended, in words, and after how long; or since when it stands."""
+        if self.met_at:
+            word = "acknowledged" if self.met_at == self.acked_at else "went on"
+            return f"{word} after {exact_age(self.met_at - self.since)}"
+        if self.ended_at:
+            return f"{'gone' if self.ended == 'gone' else 'over'} after {exact_age(self.ended_at - self.since)}"
+        return f"stands for {exact_age(now - self.since)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What happened from `since` to `at`. `links`: deployment, when, state and why of each change of a link."""
+
+    since: datetime
+    at: datetime
+    calls: tuple[Call, ...]
+    links: tuple[tuple[str, datetime, str, str], ...]
+
+    @property
+    def parts(self) -> dict[str, list[Call]]:
+        """The calls by what they said: asked, failed, lost, finished."""
+        return {name: [call for call in self.calls if call.level is level] for name, level in _PARTS}
+
+    @property
+    def missed(self) -> list[Call]:
+        """Those that nobody reacted to."""
+        return [call for call in self.calls if call.missed]
+
 
 @dataclass(frozen=True, slots=True)
 class Waits:
@@ -60,14 +99,48 @@ class Past:
         if not (state_dir / FILE).exists():
             raise NotFoundError("there is no history yet", fix="run `coder-tui` or `coder-tui watch`: they record it")
         self._file = open_file(state_dir)
+        self._known: dict[Key, tuple[str, Row]] = {}
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
     def at(self, moment: datetime) -> Snapshot:
-        """The fleet as it stood then. Raises NotFoundError when nothing was recorded before."""
-        return self._file.read(lambda db: _snapshot(db, moment))
+        """The fleet as it stood then, with the rows of the call before that are the same. Raises NotFoundError when
+        nothing was recorded before."""
+        return self._file.read(lambda db: _snapshot(db, moment, self._known))
+
+    def next_change(self, moment: datetime, step: int = 1) -> datetime | None:
+        """When a row or a link changed next after `moment` (`step` 1), or last before it (-1); None: never."""
+        query = _NEXT if step > 0 else _LAST
+        found = self._file.read(lambda db: db.execute(query, (millis(moment),)).fetchone())
+        return None if found[0] is None else _time(found[0])
+
+    def changed(self, moment: datetime) -> list[Key]:
+        """The rows that changed in that millisecond."""
+        found = self._file.read(
+            lambda db: db.execute(
+                "SELECT deployment, workspace_id, agent, app FROM moment JOIN place ON place.id = moment.place"
+                " WHERE at = ?",
+                (millis(moment),),
+            ).fetchall()
+        )
+        return [Key(*map(str, row)) for row in found]
+
+    def statuses(self, key: Key, moment: datetime, limit: int = 500) -> dict[str, tuple[Status, ...]]:
+        """What each app of the agent of `key` had reported by then, newest first, by the app's slug."""
+        found = self._file.read(
+            lambda db: db.execute(
+                "SELECT app, status.id, at, state, message, uri, attention FROM status JOIN place"
+                " ON place.id = status.place WHERE deployment = ? AND workspace_id = ? AND agent = ? AND at <= ?"
+                " ORDER BY at DESC, status.id DESC LIMIT ?",
+                (*key[:3], millis(moment), limit),
+            ).fetchall()
+        )
+        told: dict[str, list[Status]] = {}
+        for app, ident, at, state, message, uri, attention in found:
+            told.setdefault(str(app), []).append(Status(ident, _time(at), state, message, uri, bool(attention)))
+        return {app: tuple(some) for app, some in told.items()}
 
     def watched(self, moment: datetime) -> datetime | None:
         """The last time before or at `moment` that somebody watched; `moment` itself if somebody did then."""
@@ -89,6 +162,10 @@ class Past:
         )
         return [_call(row) for row in found]
 
+    def digest(self, since: datetime, now: datetime) -> Digest:
+        """What asked, failed, got lost and finished in that time, what of it was missed, and how links stood."""
+        return Digest(since, now, tuple(self.calls(since, now)), tuple(self.links(since, now)))
+
     def waits(self, since: datetime, now: datetime) -> list[Waits]:
         """Every app that reported or called in that time, by name."""
         return self._file.read(lambda db: _waits(db, self.calls(since, now), millis(since), millis(now)))
@@ -109,11 +186,11 @@ def percentile(values: tuple[float, ...], share: float) -> float | None:
     return values[max(0, -(-len(values) * int(share * 100) // 100) - 1)] if values else None
 
 
-def _snapshot(db: sqlite3.Connection, moment: datetime) -> Snapshot:
+def _snapshot(db: sqlite3.Connection, moment: datetime, known: dict[Key, tuple[str, Row]]) -> Snapshot:
     when = millis(moment)
     rows = db.execute(
-        "SELECT deployment, workspace_id, agent, app, body, max(at) FROM moment JOIN place ON place.id = moment.place"
-        " WHERE at <= ? GROUP BY place.id",
+        "SELECT deployment, workspace_id, agent, app, (SELECT body FROM moment WHERE place = place.id AND at <= ?"
+        " ORDER BY at DESC LIMIT 1) AS body FROM place WHERE body IS NOT NULL",
         (when,),
     ).fetchall()
     if not rows:
@@ -123,7 +200,8 @@ def _snapshot(db: sqlite3.Connection, moment: datetime) -> Snapshot:
         str(name): Deployment(str(name), link=Link(LinkState(state), _time(at), str(why)))
         for name, state, why, at in links
     }
-    return snapshot_of(moment, [(Key(*map(str, row[:4])), str(row[4])) for row in rows if row[4]], deployments)
+    found = [(Key(*map(str, row[:4])), str(row[4])) for row in rows if row[4]]
+    return snapshot_of(moment, found, deployments, known)
 
 
 def _call(row: tuple[str | int | None, ...]) -> Call:

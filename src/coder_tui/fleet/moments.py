@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -70,12 +70,25 @@ def row_of(key: Key, body: str, stale: bool) -> Row:
         raise ValueError(f"not a moment of a row: {error}") from None
 
 
-def snapshot_of(at: datetime, rows: Iterable[tuple[Key, str]], deployments: Mapping[str, Deployment]) -> Snapshot:
-    """The fleet as it stood at `at`: rows as `body_of` wrote them, deployments with their links of that moment."""
+def snapshot_of(
+    at: datetime,
+    rows: Iterable[tuple[Key, str]],
+    deployments: Mapping[str, Deployment],
+    known: MutableMapping[Key, tuple[str, Row]] | None = None,
+) -> Snapshot:
+    """The fleet as it stood at `at`: rows as `body_of` wrote them, deployments with their links of that moment.
+
+    Rows that look as they do in `known` are taken from there, so that `is` tells what changed; it is kept up to date.
+    """
     found = []
+    known = {} if known is None else known
     for key, body in rows:
         one = deployments.get(key.deployment)
-        found.append(row_of(key, body, stale=one is None or one.link.state not in _HEARD))
+        stale = one is None or one.link.state not in _HEARD
+        was = known.get(key)
+        if was is None or was[0] != body or was[1].stale != stale:
+            was = known[key] = body, row_of(key, body, stale)
+        found.append(was[1])
     found.sort(key=lambda row: (*place(row.workspace), row.key))
     merged: dict[tuple[str, str], Workspace] = {}
     for row in found:

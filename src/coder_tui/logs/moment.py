@@ -1,4 +1,4 @@
-"""Moments as people write them: `14:02`, `14:02:11`, `2026-03-01`, `2026-03-01 14:02`, RFC 3339, or `10m` (ago)."""
+"""Moments as people write them: `14:02`, `14:02:11`, `2026-03-01`, `2026-03-01 14:02`, RFC 3339, or `1h30m` (ago)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from coder_tui.errors import UsageError
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_AGO = re.compile(r"-?(\d{1,9}(?:\.\d{1,3})?)\s*([smhd])")
+_SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)\s*([smhd])")
+_AGO = re.compile(rf"-?((?:{_SPAN.pattern}\s*){{1,4}})(?:ago)?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 
@@ -19,7 +20,9 @@ def parse_moment(text: str, now: datetime) -> datetime:
     """
     words = text.strip()
     if match := _AGO.fullmatch(words):
-        return now - timedelta(seconds=float(match[1]) * _UNITS[match[2]])
+        seconds = sum(float(count) * _UNITS[unit] for count, unit in _SPAN.findall(match[1]))
+        if seconds < 3e9:  # before that there is no calendar
+            return now - timedelta(seconds=seconds)
     try:
         if match := _CLOCK.fullmatch(words):
             hour, minute, second = (int(part or 0) for part in match.groups())
