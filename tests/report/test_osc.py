@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coder_tui.report.osc import (
+from coder_tui.report.osc import Scanner
+from coder_tui.report.signals import (
     WHOLE_LIMIT,
     Badge,
     Bell,
@@ -19,7 +20,6 @@ from coder_tui.report.osc import (
     Progress,
     Query,
     Reset,
-    Scanner,
     Signal,
     Status,
     Title,

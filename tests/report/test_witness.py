@@ -7,8 +7,8 @@ import base64
 import pytest
 
 from coder_tui.report.evidence import SETTLE, Evidence, Fusion, Source
-from coder_tui.report.osc import Status
 from coder_tui.report.records import LIMIT, Records
+from coder_tui.report.signals import Status
 from coder_tui.report.witness import TYPED, Change, Witness
 
 

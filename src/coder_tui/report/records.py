@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from coder_tui.report.osc import Status
+from coder_tui.report.signals import Status
 
 LIMIT = 256
 """Records kept; the least recently reported goes first."""

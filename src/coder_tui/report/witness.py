@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from coder_tui.report import osc
+from coder_tui.report import signals
 from coder_tui.report.evidence import Evidence, Fusion, Source, Verdict
+from coder_tui.report.osc import Scanner
 from coder_tui.report.records import Records
 from coder_tui.report.states import EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON, cut
 from coder_tui.text import one_line
@@ -53,7 +54,7 @@ class Witness:
     """Feed it what happens; ask `change` for what to report."""
 
     def __init__(self) -> None:
-        self._scanner, self._records, self._fusion = osc.Scanner(), Records(), Fusion()
+        self._scanner, self._records, self._fusion = Scanner(), Records(), Fusion()
         self._title = ""
         self._typed_at = float("-inf")
         self._told: tuple[str, bool, str] | None = None  # state, attention, what it asks
@@ -64,40 +65,40 @@ class Witness:
         """All that is known, with source, age and what was overruled."""
         return self._fusion.verdict()
 
-    def output(self, data: bytes, now: float) -> tuple[bytes, tuple[osc.Signal, ...]]:
+    def output(self, data: bytes, now: float) -> tuple[bytes, tuple[signals.Signal, ...]]:
         """More output: what to answer the program, and what it said."""
-        signals = self._scanner.feed(data)
-        if not signals:
+        said = self._scanner.feed(data)
+        if not said:
             return b"", ()
         reply = b""
         records = False
-        for signal in signals:
+        for signal in said:
             match signal:
-                case osc.Query():
+                case signals.Query():
                     reply = signal.reply  # asked twice in one piece is asked once
-                case osc.Status():
+                case signals.Status():
                     self._records.apply(signal)
                     records = True
-                case osc.Reset():
+                case signals.Reset():
                     self._records.reset()
                     records = True
-                case osc.Mark("A"):
+                case signals.Mark("A"):
                     self._records.settle()
                     records = True
-                case osc.Progress():
+                case signals.Progress():
                     self._progress(signal, now)
-                case osc.Notice():
+                case signals.Notice():
                     self._pulse(f"{signal.title}: {signal.body}" if signal.body else signal.title, now)
-                case osc.Bell():
+                case signals.Bell():
                     if now - self._typed_at > TYPED:
                         self._pulse("rang the bell", now)
-                case osc.Title():
+                case signals.Title():
                     self._title = _SPINNER.sub("", one_line(signal.text[:512]))
                 case _:
                     pass
         if records:
             self._recorded(now)
-        return reply, signals
+        return reply, said
 
     def typed(self, now: float) -> None:
         """Somebody wrote to the program: who was called has come."""
@@ -159,7 +160,7 @@ class Witness:
         message = status.msg or status.title or (f"waits for {_WORDS.get(asks, 'you')}" if asks else "")
         self._fusion.put(Evidence(Source.OSC, _STATES[status.state], asks, message, "", now))
 
-    def _progress(self, signal: osc.Progress, now: float) -> None:
+    def _progress(self, signal: signals.Progress, now: float) -> None:
         state = _PROGRESS.get(signal.state)
         if state is None:
             self._fusion.retract(Source.PROGRESS)
