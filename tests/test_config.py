@@ -53,7 +53,14 @@ def test_the_place_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ),
         ('[deployments."a/b"]\nurl = "x"\ntoken_file = "t"', r"deployments\.a/b"),
         ("theme = 'a", "not valid TOML"),
-        ("deployments = 3", "deployments"),
+        ("deployments = 3", "deployments: expected tables"),
+        ("deployments = {acme = 3}", "deployments: expected tables"),
+        ('[deployments.acme]\nurl = ""\ntoken_file = "t"', r"deployments\.acme\.url: must not be empty"),
+        ('[deployments.acme]\nurl = "x"\ntoken_file = ["hunter2"]', r"acme\.token_file: expected text"),
+        ('[deployments.acme]\nurl = "x"\ntoken_file = "t"\nport = 3', r"deployments\.acme\.port: unknown key"),
+        ("theme = 3", "theme: expected text"),
+        ("history_days = -1", "history_days: expected a number of days"),
+        ("history_days = true", "history_days: expected a number of days"),
     ],
 )
 def test_errors_name_file_and_key(tmp_path: Path, text: str, words: str) -> None:

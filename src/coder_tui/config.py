@@ -25,12 +25,12 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from types import MappingProxyType
+from typing import Any, Literal
 
 from coder_tui import paths
 from coder_tui.errors import ConfigError
@@ -54,24 +54,67 @@ def parse_duration(text: str) -> timedelta:
     return duration
 
 
-def _duration(value: object) -> object:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str):
-        return parse_duration(value)
-    raise ValueError('expected a duration like "10m", in quotes')
+# Checked by hand: a library for it would take a third of the time to the first frame to load.
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-_Name = Annotated[str, Field(pattern=r"^[\w][\w .:-]{0,63}$")]
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("expected text, in quotes")
+    return value
 
 
-class DeploymentConfig(BaseModel):
+def _filled(value: object) -> str:
+    if not _text(value):
+        raise ValueError("must not be empty")
+    return _text(value)
+
+
+def _file(value: object) -> Path:
+    return Path(_filled(value))
+
+
+def _duration(value: object) -> timedelta:
+    if not isinstance(value, str):
+        raise ValueError('expected a duration like "10m", in quotes')
+    return parse_duration(value)
+
+
+def _clipboard(value: object) -> str:
+    if value not in ("allow", "ask", "deny"):
+        raise ValueError('expected "allow", "ask" or "deny"')
+    return str(value)
+
+
+def _days(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 3650:
+        raise ValueError("expected a number of days, 0 to 3650")
+    return value
+
+
+_CONFIG: Mapping[str, Callable[[object], object]] = {
+    "theme": _text,
+    "quiet_after": _duration,
+    "due_within": _duration,
+    "clipboard": _clipboard,
+    "history_days": _days,
+}
+_DEPLOYMENT: Mapping[str, Callable[[object], object]] = {
+    "url": _filled,
+    "token_file": _file,
+    "ca_file": _file,
+    "cert_file": _file,
+    "key_file": _file,
+    "header_command": _text,
+}
+_REQUIRED = ("url", "token_file")
+_NAME = re.compile(r"\w[\w .:-]{0,63}")
+
+
+@dataclass(frozen=True)
+class DeploymentConfig:
     """A named Coder deployment. `token_file` holds the session token and nothing else; the other files are PEM."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    url: str = Field(min_length=1)
+    url: str
     token_file: Path
     ca_file: Path | None = None
     cert_file: Path | None = None
@@ -85,21 +128,20 @@ class DeploymentConfig(BaseModel):
             for name in ("token_file", "ca_file", "cert_file", "key_file")
             if (value := getattr(self, name)) is not None
         }
-        return self.model_copy(update=files)
+        return replace(self, **files)
 
 
-class Config(BaseModel):
+@dataclass(frozen=True)
+class Config:
     """The whole configuration, complete with defaults. `path` is the file it was (or would be) read from."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    deployments: dict[_Name, DeploymentConfig] = {}
+    deployments: dict[str, DeploymentConfig] = field(default_factory=dict)
     theme: str = ""
-    quiet_after: Duration = timedelta(minutes=10)
-    due_within: Duration = timedelta(minutes=30)
+    quiet_after: timedelta = timedelta(minutes=10)
+    due_within: timedelta = timedelta(minutes=30)
     clipboard: Literal["allow", "ask", "deny"] = "ask"
-    history_days: int = Field(default=14, ge=0, le=3650)
-    path: Path = Field(default=Path("config.toml"), exclude=True)
+    history_days: int = 14
+    path: Path = Path("config.toml")
 
 
 def load_config(
@@ -115,8 +157,6 @@ def load_config(
     """
     path = path or paths.config_dir() / "config.toml"
     data = _read(path)
-    if "path" in data:
-        raise ConfigError(f"{path} is wrong", why="path: unknown key", fix="remove it")
     origin: dict[str, str] = {}
     for name in _SETTINGS:
         variable = f"CODER_TUI_{name.upper()}"
@@ -124,12 +164,59 @@ def load_config(
             data[name], origin[name] = value, variable
         if value := (flags or {}).get(name):
             data[name], origin[name] = value, "--" + name.replace("_", "-")
-    try:
-        config = Config.model_validate({**data, "path": path})
-    except ValidationError as error:
-        raise _explain(path, origin, error) from None
-    resolved = {name: entry.placed(path.parent) for name, entry in config.deployments.items()}
-    return config.model_copy(update={"deployments": resolved})
+    deployments = _deployments(path, data.pop("deployments", {}))
+    return Config(deployments, **_checked(path, data, _CONFIG, origin=origin), path=path)
+
+
+def _deployments(path: Path, tables: object) -> dict[str, DeploymentConfig]:
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise ConfigError(f"{path} is wrong", why="deployments: expected tables like [deployments.acme]")
+    found = {}
+    for name, table in tables.items():
+        where = f"deployments.{name}."
+        if not _NAME.fullmatch(name):
+            raise ConfigError(
+                f"{path} is wrong", why=f"deployments.{name}: not a name of letters, digits, spaces and _ . : -"
+            )
+        values = _checked(path, table, _DEPLOYMENT, where=where)
+        for key in _REQUIRED:
+            if key not in values:
+                raise ConfigError(f"{path} is wrong", why=f"{where}{key}: missing", fix="add it")
+        found[name] = DeploymentConfig(**values).placed(path.parent)
+    return found
+
+
+def _checked(
+    path: Path,
+    values: Mapping[str, object],
+    checks: Mapping[str, Callable[[object], object]],
+    *,
+    where: str = "",
+    origin: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, Any]:
+    """The values, each passed through its check. `where` is the table they are in; `origin` names what is not from
+    the file."""
+    found = {}
+    for key, value in values.items():
+        if key not in checks:
+            raise _unknown(path, where + key, key)
+        try:
+            found[key] = checks[key](value)
+        except ValueError as error:  # which does not quote the value: a token may have been pasted into the wrong place
+            if key in origin:
+                raise ConfigError(f"{origin[key]} is wrong", why=str(error)) from None
+            raise ConfigError(f"{path} is wrong", why=f"{where}{key}: {error}") from None
+    return found
+
+
+def _unknown(path: Path, place: str, key: str) -> ConfigError:
+    if key == "token":
+        return ConfigError(
+            f"{path} is wrong",
+            why=f"{place}: tokens do not belong in this file",
+            fix="put the token into a file of mode 0600 and name that as token_file",
+        )
+    return ConfigError(f"{path} is wrong", why=f"{place}: unknown key", fix="remove it or correct its spelling")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -143,24 +230,3 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}", why="it is not UTF-8 text") from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML", why=str(error), fix="correct that line") from None
-
-
-def _explain(path: Path, origin: Mapping[str, str], error: ValidationError) -> ConfigError:
-    # the faulty value itself is not quoted: a token may have been pasted into the wrong place
-    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    parts = [str(part) for part in fault["loc"] if part != "[key]"]
-    key = ".".join(parts)
-    kind = fault["type"]
-    if parts and parts[0] in origin:
-        return ConfigError(f"{origin[parts[0]]} is wrong", why=fault["msg"].removeprefix("Value error, "))
-    if kind == "extra_forbidden":
-        if parts[-1] == "token":
-            return ConfigError(
-                f"{path} is wrong",
-                why=f"{key}: tokens do not belong in this file",
-                fix="put the token into a file of mode 0600 and name that as token_file",
-            )
-        return ConfigError(f"{path} is wrong", why=f"{key}: unknown key", fix="remove it or correct its spelling")
-    if kind == "missing":
-        return ConfigError(f"{path} is wrong", why=f"{key}: missing", fix="add it")
-    return ConfigError(f"{path} is wrong", why=f"{key}: {fault['msg'].removeprefix('Value error, ')}")

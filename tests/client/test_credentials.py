@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -196,7 +197,7 @@ def test_two_deployments_never_share_a_name(tmp_path: Path, session: Path) -> No
     config.deployments["cli.example.com"] = config.deployments["one"]
     found = find_credentials(deployments=["all"], config=config, environ={"CODER_CONFIG_DIR": str(session)})
     assert [one.name for one in found] == ["one", "cli.example.com"], "the same URL under two names is one"
-    config.deployments["cli.example.com"] = config.deployments["one"].model_copy(update={"url": "http://other"})
+    config.deployments["cli.example.com"] = replace(config.deployments["one"], url="http://other")
     found = find_credentials(deployments=["all"], config=config, environ={"CODER_CONFIG_DIR": str(session)})
     assert [one.name for one in found] == ["one", "cli.example.com", "cli.example.com'"]
 

@@ -12,6 +12,7 @@ import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 
 from coder_tui.errors import ApiError, NotFoundError, UnreachableError, UsageError
+from coder_tui.feeds import lastfleet
 from coder_tui.fleet.snapshot import Key, Level, LinkState, Snapshot
 from tests.client.support import ManualTime, credentials, serving, until, wired
 from tests.feeds.support import FakeCoder, cockpit, link_of, messages, running, shows, state_of, uuid, workspace
@@ -47,7 +48,7 @@ async def test_nothing_is_loaded_until_it_runs(tmp_path: Path) -> None:
         "from coder_tui.feeds.cockpit import Cockpit\n"
         f"Cockpit([Credentials('a', 'http://x', 't', 's')], state_dir=Path({str(tmp_path)!r}),\n"
         "        quiet_after=timedelta(1), due_within=timedelta(1))\n"
-        "print([name for name in ('httpx', 'websockets', 'textual', 'starlette') if name in sys.modules])\n"
+        "print([name for name in ('httpx', 'websockets', 'pydantic', 'textual', 'starlette') if name in sys.modules])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout.strip() == "[]"
@@ -274,6 +275,36 @@ async def test_the_last_fleet_is_painted_from_disk(tmp_path: Path) -> None:
         async with running(cockpit(tmp_path, credentials(wire.url))) as source:
             snapshot = await shows(source, live)
             assert not snapshot.cached
+
+
+async def test_a_large_last_fleet_follows_in_slices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lastfleet, "AT_ONCE", 3)
+    coder = FakeCoder(*(workspace(number, message="last words") for number in range(1, 9)))
+    async with serving(*coder.routes) as url, wired(url) as wire:
+        async with running(cockpit(tmp_path, credentials(wire.url))) as source:
+            await shows(source, live)
+        await wire.down()
+        source = cockpit(tmp_path, credentials(wire.url))
+        assert not source.snapshot.rows
+        async with running(source):
+            snapshot = await shows(source, lambda now: len(now.rows) == 8)
+            assert snapshot.cached
+            await wire.up()
+            source.refresh()
+            assert not (await shows(source, live)).cached
+
+
+async def test_a_fleet_that_is_empty_now_is_saved_as_such(tmp_path: Path) -> None:
+    coder = FakeCoder(workspace(1))
+    async with serving(*coder.routes) as url:
+        async with running(cockpit(tmp_path, credentials(url))) as source:
+            await shows(source, live)
+        coder.workspaces.clear()
+        async with running(cockpit(tmp_path, credentials(url))) as source:
+            await shows(source, lambda now: bool(now.confirmed) and not now.rows)
+        source = cockpit(tmp_path, credentials(url))
+        assert not source.snapshot.rows
+        await source.aclose()
 
 
 async def test_time_alone_makes_it_quiet(tmp_path: Path) -> None:

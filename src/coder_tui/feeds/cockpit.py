@@ -6,13 +6,10 @@ Constructing one is cheap and paints the last known fleet from disk; the network
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import gc
-from collections.abc import AsyncGenerator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from coder_tui.client.backoff import CLOCK, Clock
@@ -20,12 +17,13 @@ from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import LogEvent
 from coder_tui.errors import NotFoundError, StorageError
 from coder_tui.feeds.deployment import DeploymentFeed
+from coder_tui.feeds.flow import Flow
 from coder_tui.feeds.history import Recorder
+from coder_tui.feeds.lastfleet import LastFleet
 from coder_tui.feeds.memory import Memory
 from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
-from coder_tui.fleet.codec import dump_workspaces, load_workspaces
-from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, Slept, StandingsChanged, Tick
-from coder_tui.fleet.snapshot import Alert, Key, Snapshot, Workspace
+from coder_tui.fleet.events import DeploymentChanged, Event, Slept, StandingsChanged, Tick
+from coder_tui.fleet.snapshot import Alert, Key, Snapshot
 from coder_tui.fleet.store import Store
 
 if TYPE_CHECKING:
@@ -35,18 +33,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PUBLISH_EVERY = 0.1
-"""Seconds: listeners hear of changes at most this often, of the first one at once."""
 TICK = 2.0
 """Seconds between two looks at the clock and at another program's acknowledgements; both cost microseconds."""
-BULK = 100
-"""Workspaces: events that touch more of them are applied in slices, fewer take about 4 ms."""
-SLICE = 0.002
-"""Seconds the loop is kept at once while many changes are applied."""
 NAP = 20.0
 """Seconds: a tick that comes this late was no slow tick, this machine slept (or its clock was put forward)."""
-SAVE_EVERY = 5.0
-"""Seconds: the last known fleet is written at most this often."""
 
 
 class Cockpit:
@@ -67,26 +57,22 @@ class Cockpit:
         history_days: int = 0,
     ) -> None:
         self._clock = clock
-        self._store = Store(quiet_after, due_within)
+        self._flow = Flow(store := Store(quiet_after, due_within))
         self._memory = Memory(state_dir, clock.now)
         self._feeds = {
-            one.name: DeploymentFeed(one, self._apply, is_hub=one.name in hub_names, clock=clock) for one in credentials
+            one.name: DeploymentFeed(one, self._flow.apply, is_hub=one.name in hub_names, clock=clock)
+            for one in credentials
         }
         if len(self._feeds) != len(credentials):
             raise ValueError("two deployments have the same name")
         self._recorder = Recorder(state_dir, history_days, clock.now) if history_days else None
-        self._listeners: list[Callable[[Snapshot], None]] = []
-        self._group: asyncio.TaskGroup | None = None
-        self._apart: asyncio.Task[None] | None = None  # applies many changes in slices
-        self._waiting: list[Event] = []  # what comes after these
-        self._publishing: asyncio.TimerHandle | None = None
-        self._published_at = 0.0
-        self._saved: dict[str, tuple[Workspace, ...]] = {}
-        self._saved_at = 0.0
+        if self._recorder:
+            self._flow.subscribe(self._recorder.saw)
+        self._last = LastFleet(self._memory, lambda name: self._feeds[name].deployment, clock.now, self._warn)
         self._unsaved: set[str] = set()  # events seen that are not on disk yet
         self._running: asyncio.Task[None] | None = None
         self._warnings: list[str] = []
-        self._store.apply(StandingsChanged(self._memory.standings), *self._remembered())
+        store.apply(StandingsChanged(self._memory.standings), *self._remembered())
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -96,33 +82,27 @@ class Cockpit:
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
-        return self._store.snapshot
+        return self._flow.snapshot
 
     def subscribe(self, listener: Callable[[Snapshot], None]) -> Callable[[], None]:
         """Call `listener` for every newer snapshot. Returns unsubscribe."""
-        self._listeners.append(listener)
-
-        def unsubscribe() -> None:
-            with contextlib.suppress(ValueError):
-                self._listeners.remove(listener)
-
-        return unsubscribe
+        return self._flow.subscribe(listener)
 
     async def run(self) -> None:
         """Own every feed until cancelled; then save the fleet."""
         self._running = asyncio.current_task()
         try:
             async with asyncio.TaskGroup() as group:
-                self._group = group
+                self._flow.start(group)
                 for name, feed in self._feeds.items():
                     group.create_task(feed.run(), name=f"feed:{name}")
                 group.create_task(self._tick(), name="cockpit:tick")
+                async for event in self._last.large():
+                    self._flow.apply([event])
         finally:
-            self._running = self._group = None
-            if self._publishing:
-                self._publishing.cancel()
-                self._publishing = None
-            self._save()
+            self._running = None
+            self._flow.stop()
+            self._last.save(self._flow.snapshot)
             if self._unsaved:
                 self._save_seen()
 
@@ -249,7 +229,7 @@ class Cockpit:
         return keys
 
     def _restand(self) -> None:
-        self._apply([StandingsChanged(self._memory.standings)])
+        self._flow.apply([StandingsChanged(self._memory.standings)])
 
     def _feed(self, deployment: str) -> DeploymentFeed:
         try:
@@ -260,61 +240,8 @@ class Cockpit:
     def _remembered(self) -> list[Event]:
         """The deployments, and the last known fleet of each from disk."""
         events: list[Event] = [DeploymentChanged(feed.deployment) for feed in self._feeds.values()]
-        for name, feed in self._feeds.items():
-            if (saved := self._memory.fleet(name, feed.deployment.url)) is None:
-                continue
-            at, text = saved
-            with contextlib.suppress(ValueError):  # written by another version: the network is about to answer
-                events.append(FleetListed(name, load_workspaces(text), at, cached=True))
+        events += filter(None, map(self._last.read, self._feeds))
         return events
-
-    def _apply(self, events: Sequence[Event]) -> None:
-        """Apply events in the order in which they come. Many changes at once are taken in slices, and what comes
-        meanwhile waits for its turn: the loop never stands still for them."""
-        if self._apart is not None:
-            self._waiting.extend(events)
-        elif self._group is not None and self._store.weight(*events) > BULK:
-            self._waiting.extend(events)
-            self._apart = self._group.create_task(self._apply_apart(), name="cockpit:apply")
-        else:
-            before = self._store.snapshot
-            if self._store.apply(*events) is not before:
-                self._publish_soon()
-
-    async def _apply_apart(self) -> None:
-        gc.disable()  # a pass over so many new rows takes longer than any slice, and finds nothing: they have no cycles
-        try:
-            while self._waiting:
-                events, self._waiting = self._waiting, []
-                before = self._store.snapshot
-                steps = self._store.steps(*events)
-                try:
-                    while _for_a_while(steps):
-                        await asyncio.sleep(0)
-                finally:
-                    for _ in steps:  # cancelled: the store is never left half way
-                        pass
-                if self._store.snapshot is not before:
-                    self._publish_soon()
-                if self._store.snapshot.confirmed != before.confirmed:
-                    gc.freeze()  # these rows stay: no later pass needs to look at them
-        finally:
-            self._apart = None
-            gc.enable()
-
-    def _publish_soon(self) -> None:
-        if self._publishing is None:
-            loop = asyncio.get_running_loop()
-            at = max(loop.time(), self._published_at + PUBLISH_EVERY)
-            self._publishing = loop.call_at(at, self._publish)
-
-    def _publish(self) -> None:
-        self._publishing = None
-        self._published_at = asyncio.get_running_loop().time()
-        if self._recorder:
-            self._recorder.saw(self._store.snapshot)
-        for listener in tuple(self._listeners):
-            listener(self._store.snapshot)
 
     async def _tick(self) -> None:
         before = self._clock.now()
@@ -328,12 +255,10 @@ class Cockpit:
             before = now
             if self._memory.refresh():
                 events.append(StandingsChanged(self._memory.standings))
-            self._apply(events)
+            self._flow.apply(events)
             if self._unsaved:
                 await asyncio.to_thread(self._save_seen)
-            if self._clock.monotonic() - self._saved_at >= SAVE_EVERY:
-                self._saved_at = self._clock.monotonic()
-                await asyncio.to_thread(self._save)
+            await self._last.save_soon(self._flow.snapshot)
 
     def _save_seen(self) -> None:
         unsaved, self._unsaved = self._unsaved, set()
@@ -341,27 +266,3 @@ class Cockpit:
             self._memory.save_seen(unsaved)
         except StorageError as error:
             self._warn(error)
-
-    def _save(self) -> None:
-        """Write each confirmed deployment's workspaces, if they changed since."""
-        snapshot = self._store.snapshot
-        for name in snapshot.confirmed:
-            rows = tuple(row for row in snapshot.workspaces if row.deployment == name)
-            saved = self._saved.get(name)
-            if saved is not None and len(saved) == len(rows) and all(a is b for a, b in zip(saved, rows, strict=True)):
-                continue
-            feed = self._feeds[name].deployment
-            try:
-                self._memory.save_fleet(
-                    name, feed.url, feed.link.refreshed_at or self._clock.now(), dump_workspaces(rows)
-                )
-            except StorageError as error:
-                self._warn(error)
-            else:
-                self._saved[name] = rows
-
-
-def _for_a_while(steps: Iterator[None]) -> bool:
-    """Take steps for one slice of time; whether there are more."""
-    end = perf_counter() + SLICE
-    return any(perf_counter() >= end for _ in steps)

@@ -1,54 +1,14 @@
-"""The fleet as JSON: the cache on disk (ours alone), and the documented form that `--json` prints."""
+"""The fleet as JSON, in the documented form that `--json` prints."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any, Literal
-
-from pydantic import TypeAdapter
+from typing import Any
 
 from coder_tui.fleet.snapshot import Agent, Alert, Deployment, Row, Snapshot, Status, Workspace
 
 SCHEMA_VERSION = 1
 """Version of `snapshot_json`. Keys may be added without raising it; a change of meaning raises it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Cache:
-    version: Literal[1]
-    workspaces: tuple[Workspace, ...]
-
-
-@cache
-def _adapter() -> TypeAdapter[_Cache]:
-    return TypeAdapter(_Cache)
-
-
-def dump_workspaces(workspaces: tuple[Workspace, ...]) -> str:
-    """Rows as JSON text for the disk cache; `load_workspaces` reads it back equal."""
-    return _adapter().dump_json(_Cache(1, workspaces)).decode()
-
-
-def load_workspaces(text: str) -> tuple[Workspace, ...]:
-    """Rows from the disk cache.
-
-    Raises ValueError, and nothing else, for anything that `dump_workspaces` did not write: broken JSON, another
-    version, wrong types, times without a zone.
-    """
-    workspaces = _adapter().validate_json(text).workspaces
-    if not all(_aware(workspace) for workspace in workspaces):
-        raise ValueError("the cache has a time without a zone")
-    return workspaces
-
-
-def _aware(value: object) -> bool:
-    if isinstance(value, datetime):
-        return value.tzinfo is not None
-    if isinstance(value, tuple):
-        return all(map(_aware, value))
-    return not is_dataclass(value) or all(_aware(getattr(value, part.name)) for part in fields(value))
 
 
 def snapshot_json(snapshot: Snapshot, now: datetime) -> dict[str, Any]:
