@@ -10,13 +10,20 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import httpx
 import pytest
+from tests.fleet.build import NOW, app, deployment, workspace
+from tests.fleet.build import agent as fleet_agent
+from tests.fleet.build import said as fleet_said
 
-from coder_tui.cli.following import TIMED_OUT
+from coder_tui.cli.following import TIMED_OUT, Waiting
 from coder_tui.cli.main import main
+from coder_tui.fleet.events import DeploymentChanged, FleetListed
+from coder_tui.fleet.outcome import Outcome
+from coder_tui.fleet.snapshot import LinkState
+from coder_tui.fleet.store import Store
 from coder_tui.hub.daemon import HubAddress
 
 Out = pytest.CaptureFixture[str]
@@ -129,12 +136,27 @@ def test_snoozes_end_at_other_times(agent: Agent, capsys: Out) -> None:
         ("idle", "idle", 0),
         ("asks", "complete", 4),
         ("asks", "asks", 0),
+        ("lost", "complete", 5),
     ],
 )
 def test_wait_ends_with_what_became_of_it(agent: Agent, capsys: Out, state: str, goal: str, code: int) -> None:
-    agent.says("idle" if state == "asks" else state, "now", attention=state == "asks")
-    assert main(["wait", agent.name, "--for", goal, "--timeout", "30s"]) == code
+    agent.says({"asks": "idle", "lost": "working"}.get(state, state), "now", attention=state == "asks")
+    if state == "lost":
+        assert main(["stop", agent.name]) == 0
+    assert main(["wait", "--for", goal, "--timeout", "30m", agent.name]) == code
     assert (f"is {'failed' if state == 'failure' else state}" in capsys.readouterr().err) == bool(code)
+
+
+def test_wait_is_lost_when_what_it_waits_for_goes_away(capsys: Out) -> None:
+    store = Store(timedelta(minutes=10), timedelta(minutes=30))
+    waiting = Waiting("workspace:api", Outcome.COMPLETE)
+    listed = FleetListed("acme", (workspace(fleet_agent(app(fleet_said("working")))),), NOW)
+    assert waiting.update(store.apply(DeploymentChanged(deployment()), listed)) is None
+    dead = deployment(state=LinkState.RETRYING)
+    assert waiting.update(store.apply(DeploymentChanged(dead))) is None, "what is not confirmed decides nothing"
+    gone = FleetListed("acme", (), NOW)
+    assert waiting.update(store.apply(DeploymentChanged(deployment()), gone)) == 5
+    assert "main claude is lost" in capsys.readouterr().err
 
 
 def test_wait_gives_up_and_refuses(agent: Agent, capsys: Out) -> None:
