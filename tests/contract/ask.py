@@ -63,7 +63,9 @@ async def first_frames(world: World, row: Row, count: int) -> Frames:
     url = row.url(world, good)
     if row.kind is Kind.SOCKET:
         async with world.hub.socket(url, token=row.token(world)) as socket:
-            if row.silent:
+            if row.greeting:
+                await socket.send(row.greeting)
+            elif row.silent:
                 await world.hub.workspace(f"f-{uuid.uuid4().hex[:8]}", expect="failed", directory="/no/such/place")
             async with asyncio.timeout(BOUND):
                 return Frames("", [await socket.recv() for _ in range(count)])

@@ -87,6 +87,8 @@ STREAMS: dict[Key, Stream] = {
     ("GET", "/workspaceagents/{}/containers/watch"): Stream("codersdk.WorkspaceAgentListContainersResponse"),
     ("GET", "/workspaceagents/{}/pty"): Stream("", binary=True),
     ("GET", "/derp-map"): Stream("tailcfg.DERPMap", binary=True),
+    ("GET", "/tailnet"): Stream("", binary=True),
+    ("GET", "/workspaceagents/{}/coordinate"): Stream("", binary=True),
     ("GET", "/notifications/inbox/watch"): Stream("codersdk.GetInboxNotificationResponse"),
 }
 
@@ -110,7 +112,6 @@ UNSERVED_TAGS = {
 _ONE_USER = "one user, who is the owner of the machine"
 _NO_SUCH = "no such options"
 _ONE_TEMPLATE = "the hub has one template, which does not change"
-_NETWORK = "issue NETWORK"
 _INBOX = "the inbox is the only way"
 
 UNSERVED: dict[str, str] = {
@@ -126,7 +127,6 @@ UNSERVED: dict[str, str] = {
     "/notifications/settings": _INBOX,
     "/notifications/templates/system": _INBOX,
     "/notifications/test": _INBOX,
-    "/tailnet": _NETWORK,
     "/tasks": "tasks are workspaces with app statuses here; Coder puts them behind a switch",
     "/users": _ONE_USER,
     "DELETE /users/{}": _ONE_USER,
@@ -151,11 +151,10 @@ UNSERVED: dict[str, str] = {
     "/users/{}/webpush/subscription": _INBOX,
     "/users/{}/webpush/test": _INBOX,
     "/workspaceagents/me/reinit": "prebuilt workspaces: agents tolerate its absence",
-    "/workspaceagents/me/rpc": _NETWORK,
+    "/workspaceagents/me/rpc": "agents run by the hub need none; others report over REST or an agent's socket",
     "/workspaceagents/me/tasks/{}/log-snapshot": "no tasks",
     "/workspaceagents/{}/containers/devcontainers/{}": "the hub only looks at containers",
     "/workspaceagents/{}/containers/devcontainers/{}/recreate": "the hub only looks at containers",
-    "/workspaceagents/{}/coordinate": _NETWORK,
     "/workspacebuilds/{}/state": "no Terraform state",
     "/workspacebuilds/{}/timings": "statistics of Terraform",
     "/workspaces/{}/acl": _ONE_USER,

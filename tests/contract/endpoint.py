@@ -67,6 +67,8 @@ class Row:
     """A stream that is over by itself."""
     silent: bool = False
     """A stream that says nothing before something happens."""
+    greeting: bytes = b""
+    """What the client must say before the server says anything."""
     refuses: tuple[int, str] = (0, "")
     """How a socket closes when the client sends what it may not; ("text", "any")."""
 

@@ -17,6 +17,7 @@ NOBODY, USER, AGENT = Who
 NO_DATA = (1008, "any")
 NO_DATA_ONE_WAY = (1002, "any")
 NO_TEXT = (1003, "text")
+YAMUX_PING = bytes.fromhex("000200010000000000000007")
 
 
 async def new_workspace(world: World) -> Good:
@@ -269,6 +270,26 @@ ROWS: tuple[Row, ...] = (
         refuses=NO_DATA_ONE_WAY,
     ),
     Row("GET", "/derp-map", NOBODY, SOCKET, status=101, refuses=NO_DATA),
+    Row(
+        "GET",
+        "/tailnet",
+        kind=SOCKET,
+        status=101,
+        query="version=2.3",
+        silent=True,
+        greeting=YAMUX_PING,
+        refuses=NO_TEXT,
+    ),
+    Row(
+        "GET",
+        "/workspaceagents/{workspaceagent}/coordinate",
+        kind=SOCKET,
+        status=101,
+        query="version=2.3",
+        silent=True,
+        greeting=YAMUX_PING,
+        refuses=NO_TEXT,
+    ),
     # the inbox
     Row("GET", "/notifications/inbox", query="read_status=all", strict_query=True),
     Row(

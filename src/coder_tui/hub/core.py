@@ -21,6 +21,8 @@ from coder_tui.hub.logs import Line, Tails, append, hub_source_id
 from coder_tui.hub.machines import Machines
 from coder_tui.hub.metadata import Gauges
 from coder_tui.hub.pending import Pending
+from coder_tui.hub.pictures import Pictures
+from coder_tui.hub.resume import ResumeTokens
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.signed import Tickets
 from coder_tui.hub.snapshots import Snapshots
@@ -53,6 +55,8 @@ class Hub:
         self.tails = Tails(storage)
         self.pending = Pending(clock, self.changed)
         self.snapshots = Snapshots(storage, site, self.pending)
+        self.pictures = Pictures(storage, self.topics)
+        self.resume = ResumeTokens(clock)
         self.builds = Builds(self)
         self.witnesses = Witnesses(self)
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
@@ -111,6 +115,7 @@ class Hub:
         """A change of this workspace is committed. `quietly`: readers see it, watchers are not woken."""
         self.snapshots.changed(workspace_id)
         if not quietly:
+            self.pictures.changed(workspace_id)
             self.topics.publish(workspace_topic(workspace_id))
 
     def notified(self) -> None:
