@@ -49,7 +49,7 @@ class Got(Generic[T]):
 
 Metadata = tuple[WorkspaceAgentMetadata, ...]
 Followed = AsyncGenerator[Opened | Got[T] | WatchLost | WatchEnded, None]
-_Opening = Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]]
+Opening = Callable[[], AbstractAsyncContextManager[AsyncIterator[T]]]
 
 
 class _Frame(WireModel):
@@ -74,19 +74,19 @@ class CloserStreams:
 
     def metadata(self, agent_id: str) -> Followed[Metadata]:
         """`watch-metadata-ws`, or `watch-metadata` (SSE) where that is missing (v2.21 and older)."""
-        return _followed(lambda: self._metadata(agent_id), self._clock)
+        return followed(lambda: self._metadata(agent_id), self._clock)
 
     def containers(self, agent_id: str) -> Followed[ContainerList]:
         """`containers/watch`: the list at once and on change; where that is missing, looked at every ten seconds."""
-        return _followed(lambda: self._containers(agent_id), self._clock)
+        return followed(lambda: self._containers(agent_id), self._clock)
 
     def derp_map(self) -> Followed[DerpMap]:
         """`GET /derp-map`: the map at once and on change."""
-        return _followed(lambda: self._socket(DerpMap, "derp-map"), self._clock)
+        return followed(lambda: self._socket(DerpMap, "derp-map"), self._clock)
 
     def inbox(self) -> Followed[InboxEvent]:
         """`GET /notifications/inbox/watch`: new notifications only."""
-        return _followed(lambda: self._socket(InboxEvent, "notifications/inbox/watch"), self._clock)
+        return followed(lambda: self._socket(InboxEvent, "notifications/inbox/watch"), self._clock)
 
     @asynccontextmanager
     async def _socket(self, model: type[M], path: str) -> AsyncIterator[AsyncIterator[M]]:
@@ -130,8 +130,8 @@ class CloserStreams:
         return await open_socket(rest.credentials, path, tls=rest.tls, budget=rest.budget)
 
 
-async def _followed(opening: _Opening[T], clock: Clock) -> Followed[T]:
-    """Values of a stream that is opened again whenever it breaks."""
+async def followed(opening: Opening[T], clock: Clock) -> Followed[T]:
+    """Values of a stream that is opened again whenever it breaks. `opening` opens it, for the life of its context."""
     backoff = Backoff(clock)
     while True:
         try:
