@@ -27,16 +27,30 @@ CHILD_SECONDS = 300.0
 MEMORY_MB = 400
 """What one core may take, history of ten thousand lines included, on top of the interpreter."""
 _POOL, _BLOCK = 3000, 400  # pieces a seed draws from, pieces between two resizes
+_KINDS = 15
 _RECORDINGS = Path(__file__).parent.parent / "tests" / "terminal" / "oracle"
 _TEXTS = ("中文", "👩‍💻", "e\u0301", "🇩🇪", "☀️", "\u200d", "a\u0300\u0301\u0302", "\u202e", "ﷺ", "\x9b31m", "😀" * 9)
 _MODES = (1, 3, 4, 5, 6, 7, 12, 20, 25, 40, 45, 47, 66, 69, 95, 1000, 1002, 1003, 1006, 1007, 1047, 1048, 1049, 2004)
 _MODES += (2026, 2027, 2031, 2048)
+_MOVES = (
+    "\x1bM",
+    "\x1bD",
+    "\x1bc",
+    "\x1b7",
+    "\x1b8",
+    "\x1b#8",
+    "\x1b[4h",
+    "\x1b[4l",
+    "\x1b[1;5r",
+    "\x1b[r",
+    "\x1b[3;9s",
+    "\x1b[3J",
+)
 _OSC = (0, 2, 4, 7, 8, 9, 10, 11, 12, 21, 22, 52, 66, 104, 110, 112, 133, 777, 1337, 5522, 7501)
 
 
-def piece(rng: random.Random) -> bytes:
-    """One sequence, text or noise."""
-    kind = rng.randrange(12)
+def piece(rng: random.Random, kind: int) -> bytes:
+    """One sequence, text or noise, of one of the `_KINDS`."""
     if kind == 0:
         return rng.randbytes(rng.randint(1, 40))
     if kind == 1:
@@ -61,6 +75,19 @@ def piece(rng: random.Random) -> bytes:
     if kind == 9:
         colors = ";".join(str(rng.randrange(256)) for _ in "rgb")
         return f"\x1b[{rng.choice((38, 48, 58))};2;{colors}m".encode() + bytes(rng.choices(range(32, 127), k=5))
+    if kind == 10:  # hyperlinks, of many targets: the library by itself does not live through those
+        target = b"http://h/" + b"x" * rng.choice((3, 20, 200, 1500)) + b"%d" % rng.randrange(10 ** rng.choice((1, 6)))
+        name = rng.choice((b"", b"id=%d" % rng.randrange(1000)))
+        text = rng.choice((b"word ", "中".encode(), "👩‍💻".encode())) * rng.randint(0, 60)
+        return b"\x1b]8;" + name + b";" + target + b"\x1b\\" + text + rng.choice((b"", b"\x1b]8;;\x1b\\"))
+    if kind == 11:  # clusters
+        return rng.choice(("a", "中", "😀")).encode() + b"".join(
+            chr(0x300 + rng.randrange(60)).encode() for _ in range(rng.choice((1, 5, 300)))
+        )
+    if kind == 12:  # what moves cells
+        count = rng.choice(("", 2, 9, 99))
+        place = f"\x1b[{rng.randint(1, 60)};{rng.randint(1, 200)}H"
+        return rng.choice((place, f"\x1b[{count}{rng.choice('@LMPSTXbIKJ')}", *_MOVES)).encode()
     private, middle = rng.choice(("", "", "", "?", ">", "=", "<")), rng.choice(("", "", "", " ", "!", '"', "$", "'"))
     numbers = rng.choice(";;;:").join(str(_number(rng)) for _ in range(rng.randint(0, 6)))
     return f"\x1b[{private}{numbers}{middle}{chr(rng.randrange(0x40, 0x7F))}".encode()
@@ -91,7 +118,8 @@ def recordings() -> list[bytes]:
 
 def blocks(rng: random.Random) -> Iterator[bytes]:
     """Stretches of output without end: sequences, recordings, and either with bytes changed, lost and repeated."""
-    pool, recorded = [piece(rng) for _ in range(_POOL)], recordings()
+    kinds = rng.sample(range(_KINDS), rng.randint(3, _KINDS))  # some things only happen where others do not
+    pool, recorded = [piece(rng, rng.choice(kinds)) for _ in range(_POOL)], recordings()
     while True:
         block = bytearray(b"".join(rng.choices(pool, k=_BLOCK)))
         if recorded and rng.random() < 0.3:

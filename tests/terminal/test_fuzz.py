@@ -118,7 +118,6 @@ def test_the_numbers_we_use_are_the_librarys() -> None:
         ("GhosttyTerminalOption", "COLOR_FOREGROUND"): libvt.OPT_FOREGROUND,
         ("GhosttyTerminalOption", "COLOR_BACKGROUND"): libvt.OPT_BACKGROUND,
         ("GhosttyTerminalOption", "KITTY_IMAGE_STORAGE_LIMIT"): libvt.OPT_IMAGE_STORAGE_LIMIT,
-        ("GhosttyTerminalOption", "MODE"): libvt.OPT_MODE,
         ("GhosttyTerminalOption", "SCROLLBACK_MAX_BYTES"): libvt.OPT_SCROLLBACK_MAX_BYTES,
         ("GhosttyTerminalOption", "SCROLLBACK_MAX_LINES"): libvt.OPT_SCROLLBACK_MAX_LINES,
         ("GhosttyTerminalData", "ACTIVE_SCREEN"): libvt.TERMINAL_ACTIVE_SCREEN,

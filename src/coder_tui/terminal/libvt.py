@@ -66,7 +66,6 @@ void ghostty_terminal_vt_write(void *terminal, const uint8_t *data, size_t len);
 void ghostty_terminal_scroll_viewport(void *terminal, scroll_t behavior);
 int ghostty_terminal_grid_ref(void *terminal, point_t point, GhosttyGridRef *out);
 int ghostty_grid_ref_style(const GhosttyGridRef *ref, GhosttyStyle *out);
-int ghostty_grid_ref_hyperlink_uri(const GhosttyGridRef *ref, uint8_t *buf, size_t buf_len, size_t *out_len);
 int ghostty_terminal_point_from_grid_ref(
   void *terminal, const GhosttyGridRef *ref, int tag, GhosttyPointCoordinate *out);
 int ghostty_terminal_selection_format_buf(
@@ -95,17 +94,11 @@ int ghostty_render_state_row_cells_get(void *cells, int data, void *out);
 """
 
 # The bits of a raw cell (u64), by name: (lowest bit, width).
-CELL_BITS = {"content_tag": (0, 2), "content": (2, 24), "style_id": (26, 16), "wide": (42, 2), "hyperlink": (45, 1)}
+CELL_BITS = {"content_tag": (0, 2), "content": (2, 24), "style_id": (26, 16), "wide": (42, 2)}
 
 # GhosttyTerminalOption, GhosttyTerminalData, GhosttyRenderState*Data: the ones we use.
 OPT_WRITE_PTY, OPT_SIZE, OPT_FOREGROUND, OPT_BACKGROUND = 1, 6, 11, 12
-OPT_IMAGE_STORAGE_LIMIT, OPT_CLIPBOARD_WRITE, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES, OPT_MODE = (
-    15,
-    26,
-    27,
-    28,
-    34,
-)
+OPT_IMAGE_STORAGE_LIMIT, OPT_CLIPBOARD_WRITE, OPT_SCROLLBACK_MAX_BYTES, OPT_SCROLLBACK_MAX_LINES = 15, 26, 27, 28
 TERMINAL_ACTIVE_SCREEN, TERMINAL_KITTY_FLAGS, TERMINAL_SCROLLBAR = 6, 8, 9
 TERMINAL_TITLE, TERMINAL_PWD, TERMINAL_MODE = 12, 13, 37
 TERMINAL_FOREGROUND, TERMINAL_BACKGROUND, TERMINAL_CURSOR, TERMINAL_PALETTE = 18, 19, 20, 21

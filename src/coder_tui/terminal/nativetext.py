@@ -1,4 +1,4 @@
-"""What stands where in libghostty-vt's grid, history included: searches, texts, hyperlinks."""
+"""What stands where in libghostty-vt's grid, history included: searches and texts; and what was copied."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 from coder_tui.terminal import libvt
 from coder_tui.terminal.core import MAX_COPY_BYTES, MAX_MATCHES, Match, Point, safe
 
-_LINK_BYTES = 4096
 _TEXT_BYTES = 1 << 16  # a first guess; the library says when it needs more
 
 
@@ -73,17 +72,6 @@ def text(loaded: SimpleNamespace, terminal: Any, start: Point, last: Point) -> s
         if failed != libvt.OUT_OF_SPACE or written[0] <= room:
             return ""
         room = written[0]
-
-
-def link(loaded: SimpleNamespace, terminal: Any, row: int, column: int) -> str:
-    """The target of the hyperlink at a cell of the view, as the program wrote it; empty if there is none."""
-    ref = _ref(loaded, terminal, libvt.POINT_VIEWPORT, row, column)
-    if ref is None:
-        return ""
-    buffer, length = loaded.ffi.new("uint8_t[]", _LINK_BYTES), loaded.ffi.new("size_t *")
-    if loaded.lib.ghostty_grid_ref_hyperlink_uri(ref, buffer, _LINK_BYTES, length):
-        return ""
-    return bytes(loaded.ffi.buffer(buffer, length[0])).decode("utf-8", "replace")
 
 
 def copied(loaded: SimpleNamespace, write: Any) -> str:

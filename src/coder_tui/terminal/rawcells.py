@@ -13,9 +13,9 @@ from coder_tui.terminal.core import Color, Style, Underline, safe
 # Bits of a cell, as `libvt.CELL_BITS` has them.
 _CODEPOINT = 0x1FFFFF
 TAG, CLUSTER, BACKGROUND = 3, 1, 2
-STYLE, LINK = 0xFFFF << 26, 1 << 45
+STYLE = 0xFFFF << 26
 WIDE, HEAD, TAIL = 3 << 42, 1 << 42, 2 << 42
-LOOK = TAG | STYLE | WIDE | LINK  # cells equal in these look the same
+LOOK = TAG | STYLE | WIDE  # cells equal in these look the same
 # GhosttyStyle: its size, three colours (tag and union), then eight flags and the underline.
 _STYLE_LAYOUT = struct.Struct("=8x i4xQ i4xQ i4xQ 12s4x")
 _ATTRIBUTES_LAYOUT = struct.Struct("=8? i")
