@@ -16,7 +16,7 @@ from coder_tui.fleet.snapshot import Agent, Key, LogSource, Row, Snapshot, Works
 from coder_tui.tui.panes.logs import LogsPane
 
 SIZE = (200, 50)
-BATCH = 2000
+FRAME, HISTORY = 125, 20_000  # lines of 100 bytes: in a frame of 32 KiB, and in one of a long history
 _WORDS = ["alpha", "beta", "Gamma", "request", "timeout", "user", "GET", "/api/v2/items", "handled", "in", "ms"]
 _T0 = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -29,13 +29,13 @@ def texts(count: int) -> Iterator[str]:
         yield f"{text[:90]} Needle42x" if number % 10_000 == 7 else text[:100]
 
 
-def batches(count: int) -> list[LogBatch]:
-    """The lines as they come from a deployment."""
+def batches(count: int, batch: int = HISTORY) -> list[LogBatch]:
+    """The lines as they come from a deployment, `batch` of them in a frame."""
     lines = [
         LogLine(number, _T0 + timedelta(milliseconds=number), "info", "s1", text)
         for number, text in enumerate(texts(count), 1)
     ]
-    return [LogBatch(tuple(lines[at : at + BATCH])) for at in range(0, count, BATCH)]
+    return [LogBatch(tuple(lines[at : at + batch])) for at in range(0, count, batch)]
 
 
 class Batches:

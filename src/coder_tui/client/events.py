@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line of an agent's log. `id` ascends, with gaps. `output` is raw: make it safe before painting."""
+class LogLine(NamedTuple):
+    """One line of an agent's log. `id` ascends, with gaps. `output` is raw: make it safe before painting.
+
+    A tuple, because a history has millions of them.
+    """
 
     id: int
     at: datetime
@@ -24,6 +27,7 @@ class LogMark(StrEnum):
     OPEN = "open"  # history follows
     LIVE = "live"  # history is complete, following
     LOST = "lost"  # the stream broke; `retry_at` says when we try again
+    SAID = "said"  # something happened to what is followed: `text` says it; the stream goes on as it was
     ENDED = "ended"  # the server ended the stream (agent replaced, job done)
     FAILED = "failed"  # no retry will help
 

@@ -232,8 +232,13 @@ class LogBuffer:
         ends = islice(accumulate(sizes, initial=len(chunk.text)), 1, None)
         # Every column is made before the first one grows: a bad line leaves them all as they were.
         new_ends = array("I", map(add, ends, count(1)))
-        new_levels = bytes(map(_CODES.get, levels, repeat(0))) if level is None else bytes([level] * len(ids))
-        new_sources = array("I", map(self._sources.__getitem__, sources))
+        if level is None and levels.count(levels[0]) == len(levels):  # as most often
+            level = _CODES.get(levels[0], 0)
+        new_levels = bytes(map(_CODES.get, levels, repeat(0))) if level is None else bytes([level]) * len(ids)
+        if sources.count(sources[0]) == len(sources):
+            new_sources = array("I", [self._sources[sources[0]]]) * len(sources)
+        else:
+            new_sources = array("I", map(self._sources.__getitem__, sources))
         new_times, new_ids = array("d", times), array("q", ids)
         chunk.text += data
         chunk.text += b"\n"

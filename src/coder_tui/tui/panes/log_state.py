@@ -6,14 +6,12 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import attrgetter
 
 from coder_tui.feeds.source import LogLine, LogMark, LogNote
 from coder_tui.logs.buffer import Columns, LogBuffer
 from coder_tui.text import one_line
 
 _STEP = 512  # outputs that are appended at once: well under a millisecond
-_FIELDS = attrgetter("id", "at", "level", "source_id", "output")
 _WORST_FIRST = (LogMark.LOST, LogMark.OPEN, LogMark.LIVE, LogMark.FAILED, LogMark.ENDED)
 
 
@@ -74,8 +72,11 @@ class LogState:
             start += len(step)
             tail.last_id = step[-1].id
             self.noted = ""
-            ids, times, levels, sources, outputs = zip(*map(_FIELDS, step), strict=True)
-            seconds = [at.timestamp() for at in times]
+            ids, times, levels, sources, outputs = zip(*step, strict=True)
+            if times[0] is times[-1] and len(set(map(id, times))) == 1:  # of a file: one time for all
+                seconds = [times[0].timestamp()] * len(times)
+            else:
+                seconds = list(map(datetime.timestamp, times))
             yield Columns(ids, seconds, levels, [tail.id] * len(ids) if self.merged else sources, outputs)
 
     def _begin_stage(self, tail: Tail, line: LogLine) -> None:
@@ -87,6 +88,9 @@ class LogState:
         """A stream says how it is. Trouble becomes a divider where it happened, once."""
         text, was = one_line(note.text), tail.mark
         who = f"{tail.name}: " if self.merged else ""
+        if note.mark is LogMark.SAID:
+            self.divide(who + text)
+            return
         tail.retry_at = note.retry_at
         if note.mark is LogMark.LIVE:
             if was is LogMark.LOST:

@@ -70,6 +70,11 @@ class LogsPane(LogTools):
         """The lines in view."""
         return self._log.buffer if self._log else None
 
+    @property
+    def complete(self) -> bool:
+        """Whether the history is read, as far as it can be."""
+        return self._log is not None and self._log.mark is not LogMark.OPEN
+
     # --- what is shown ---
 
     def show(self, row: Row | None) -> None:
@@ -170,6 +175,7 @@ class LogsPane(LogTools):
                     await self._flush(log, history, tail)
                 log.hear(tail, event)
                 self._search()
+                self._changed()
         except CoderTuiError as error:
             log.hear(tail, LogNote(LogMark.FAILED, str(error)))
         finally:
@@ -180,6 +186,7 @@ class LogsPane(LogTools):
         if history is not None:
             await self._flush(log, history, tail)
         self._search()
+        self._changed()
 
     async def _flush(self, log: LogState, history: History, tail: Tail) -> None:
         """One more history is complete; when all are, append them in order of time."""
@@ -205,7 +212,7 @@ class LogsPane(LogTools):
             worker.group == "search:logs" and worker.is_running for worker in self.workers
         ):
             self._search_anew()
-        self._changed()
+        self._grew()
 
     def _search_anew(self) -> None:
         self.run_worker(self._catch_up(), name="search logs", group="search:logs", exclusive=True)
@@ -213,10 +220,21 @@ class LogsPane(LogTools):
     async def _catch_up(self) -> None:
         while waiting := [found for found in (self._found, self._find) if found and found.waiting]:
             for found in waiting:
-                await catch_up(found, self._changed)
+                await catch_up(found, self._grew)
+
+    def _grew(self) -> None:
+        """There are more lines or hits: shown with the next frame."""
+        if self.lines.changed():
+            self._tell_all()
 
     def _changed(self) -> None:
-        """Lines, notes or the row changed: paint what shows it."""
+        """Notes or the row changed: shown at once."""
+        self.lines.changed()
+        self._tell_all()
+
+    @on(LogLines.Moved)
+    def _tell_all(self) -> None:
+        """What is said instead of lines, and in the border."""
         log = self._log
         if log is None:
             return
@@ -225,7 +243,6 @@ class LogsPane(LogTools):
         else:
             voice = "logs--error" if log.mark in (LogMark.LOST, LogMark.FAILED) else "logs--time"
             self.lines.say(*log.explain(), voice=voice)
-        self.lines.changed()
         self.retitle()
 
     def refilter(self) -> None:
@@ -241,7 +258,6 @@ class LogsPane(LogTools):
 
     # --- titles ---
 
-    @on(LogLines.Scrolled)
     def retitle(self) -> None:
         """What, through which filter, and whether we follow. The border is painted again only when it changed."""
         title, words = "Logs", list[str]()

@@ -69,8 +69,8 @@ class LogLines(Widget):
     }
     """
 
-    class Scrolled(Message):
-        """The view moved: `following` or `unseen` may have changed."""
+    class Moved(Message):
+        """The view moved, or took in what changed: `following`, `unseen` and the hits may be others."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -112,18 +112,28 @@ class LogLines(Widget):
             if not self._rows.total:
                 self._repaint()
 
-    def changed(self) -> None:
-        """Lines or hits were added or dropped. Paints again only when that shows."""
+    def changed(self) -> bool:
+        """Lines or hits were added or dropped. Paints again only when that shows.
+
+        False when that comes with the next frame: a `Moved` tells of it.
+        """
+        if self._frame is not None:
+            return False
         if self._drawn == self._rows.shape:
-            return
+            return True
         wait = self._painted_at + _FRAME - monotonic()
-        if wait <= 0:
-            self._follow_changes()
-        elif self._frame is None:
-            self._frame = self.set_timer(wait, self._follow_changes, name="frame")
+        if wait > 0:
+            self._frame = self.set_timer(wait, self._next_frame, name="frame")
+            return False
+        self._follow_changes()
+        return True
+
+    def _next_frame(self) -> None:
+        self._frame = None
+        self._follow_changes()
+        self.post_message(self.Moved())
 
     def _follow_changes(self) -> None:
-        self._frame = None
         self._painted_at = monotonic()
         changed = len(self._rows.buffer.sources) != self._painter.sources
         if (
@@ -263,7 +273,7 @@ class LogLines(Widget):
 
     def _moved(self) -> None:
         self._repaint()
-        self.post_message(self.Scrolled())
+        self.post_message(self.Moved())
 
     # --- rows ---
 
