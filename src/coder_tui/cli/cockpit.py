@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ def run(arguments: Namespace) -> int:
         raise UsageError(
             "the cockpit needs a terminal", why="stdin or stdout is none", fix="use `coder-tui ls` in scripts and pipes"
         )
+    gc.disable()  # until the first frame: what is loaded now stays, and looking at it took a tenth of the start
     from coder_tui.cli.deployments import chosen_or_hub, configuration
 
     config = configuration(arguments)

@@ -71,8 +71,9 @@ def _connection() -> Parser:
     return flags
 
 
-def build() -> Parser:
-    """The whole grammar. Parsed arguments carry `run`: `module:function`, called with them."""
+def build(*, verbs_too: bool = True) -> Parser:
+    """The whole grammar, or that of the cockpit alone. Parsed arguments carry `run`: `module:function`, called with
+    them."""
     parser = Parser(
         prog="coder-tui",
         parents=[_connection()],
@@ -85,6 +86,8 @@ def build() -> Parser:
     parser.add_argument("--version", action="version", version=f"coder-tui {__version__}")
     parser.add_argument("--read-only", action="store_true", help="disable every action that changes a deployment")
     parser.add_argument("--theme", help="theme for this run")
+    if not verbs_too:
+        return parser
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
 
     demo = verbs.add_parser("demo", help="real little agents on a temporary hub")
@@ -312,6 +315,17 @@ def build() -> Parser:
     return parser
 
 
+def _cockpit(words: Sequence[str]) -> argparse.Namespace | None:
+    """What `words` mean when there is no verb among them. All verbs take some 10 ms, and the first frame waits."""
+    if {"-h", "--help"}.intersection(words):
+        return None
+    try:
+        arguments, more = build(verbs_too=False).parse_known_args(words)
+    except UsageError:  # the whole grammar says it better
+        return None
+    return None if more else arguments
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse `argv`; what follows `--` is taken word for word, by verbs that have a command. Raises UsageError."""
     words, command = list(argv), []
@@ -325,7 +339,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if words[place : place + 2] == PUSH.split():
             words[place : place + 2] = [PUSH]
             break
-    arguments = build().parse_args(words)
+    arguments = _cockpit(words) or build().parse_args(words)
     if command and not hasattr(arguments, "command"):
         raise UsageError(
             f"nothing may follow --: {command[0]!r}", fix="only `new`, `run`, `attach` and `gitssh` take a command"

@@ -128,6 +128,7 @@ async def drive(app: Program, signals: EndSignals, seconds: float | None = None)
             # What is loaded stays: collecting it again and again gave pauses that a terminal at full speed shows.
             gc.freeze()
             gc.set_threshold(50_000, 20, 50)
+            gc.enable()
             await app.run_async()
     finally:
         if timer:

@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -209,6 +208,8 @@ def last_words(path: Path) -> str:
 
 def _healthy(url: str) -> bool:
     """Whether a server answers `OK` at `url`; loopback answers in milliseconds, a second is patience."""
+    from http.client import HTTPConnection, HTTPException  # most who ask for a hub find no file of one
+
     parts = urlsplit(url)
     connection = HTTPConnection(parts.hostname or "", parts.port, timeout=1.0)
     try:

@@ -10,6 +10,7 @@ from time import monotonic
 from textual import events, on
 from textual.app import App
 from textual.binding import Binding
+from textual.reactive import Reactive
 from textual.screen import Screen
 from textual.theme import Theme
 
@@ -42,6 +43,11 @@ class CockpitApp(App[None], inherit_bindings=False):
     TITLE = "coder-tui"
     ENABLE_COMMAND_PALETTE = False  # ours is opened by the action table, not by a key that works inside terminals
     NOTIFICATION_TIMEOUT = 4
+    # As defaults, and known before Textual's own start: each change would parse all styles once more before the first
+    # frame.
+    theme = Reactive(themes.DEFAULT, init=False)
+    ansi_theme_dark = Reactive(ansi.DARK, init=False)
+    ansi_theme_light = Reactive(ansi.LIGHT, init=False)
 
     def __init__(
         self,
@@ -53,12 +59,11 @@ class CockpitApp(App[None], inherit_bindings=False):
         clipboard: Clipboard = "ask",
         clock: Callable[[], datetime] = _utc_now,
     ) -> None:
-        self.themes, self._theme_errors = themes.load_themes()  # before Textual's own start asks for variables
+        self.themes, self._theme_errors = themes.load_themes()
+        self.set_reactive(CockpitApp.theme, themes.pick(self.themes, theme))
         super().__init__()
         for one in self.themes.values():
             self.register_theme(one)
-        self.theme = themes.pick(self.themes, theme)
-        self.ansi_theme_dark, self.ansi_theme_light = ansi.DARK, ansi.LIGHT
         self.source = source
         self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
         self.cockpit = CockpitScreen(
@@ -69,6 +74,10 @@ class CockpitApp(App[None], inherit_bindings=False):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Our variables, also before a theme of ours is chosen."""
         return dict(self.themes[themes.DEFAULT].variables)
+
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Ours, also before they are registered."""
+        return self.themes.get(theme_name) or super().get_theme(theme_name)
 
     def get_default_screen(self) -> Screen[None]:
         """The cockpit."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from textual import events, on
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
@@ -55,6 +56,12 @@ class Navigation(Commands):
         self.zoomed = ""  # id of the pane that has the window
         self._renewed: dict[str, PtyTarget] = {}  # by the reconnect token of the session that ended
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
+        self._arranged_for: Size | None = None
+
+    def prepare(self, size: Size) -> None:
+        """Before the panes are composed: what the layout of a window of this size means for their styles."""
+        self.arrangement = arrange(size.width, size.height)
+        self.update_classes(_classes(self.arrangement.layout), update=False)
 
     def arranged(self) -> None:
         """Panes came or went: the screen follows with what depends on it."""
@@ -64,6 +71,9 @@ class Navigation(Commands):
 
     def on_resize(self, event: events.Resize) -> None:
         """Another window: the same panes, arranged anew."""
+        if event.size == self._arranged_for:
+            return
+        self._arranged_for = event.size
         self.arrangement = arrange(event.size.width, event.size.height)
         self.query_one("#tiny", Static).update(too_small(event.size.width, event.size.height))
         self._arrange()
@@ -75,9 +85,7 @@ class Navigation(Commands):
             self.query_one(f"#{part}").display = part in parts
         width = self.arrangement.left if self.arrangement.left and not self.zoomed else "1fr"
         self.query_one("#left").styles.width = width
-        for name in Layout:
-            self.set_class(name is layout, f"-{name.value}")
-        self.set_class(bool(self.zoomed), "-zoomed")
+        self.update_classes({**_classes(layout), "-zoomed": bool(self.zoomed)}, animate=False)
         self.mark_path()
         wide = layout is Layout.WIDE
         self.tabs.offer(TOP if wide else RIGHT)
@@ -326,3 +334,8 @@ class Navigation(Commands):
     @on(FilterBar.Kept)
     def _filter_kept(self) -> None:
         self.agents.focus()
+
+
+def _classes(layout: Layout) -> dict[str, bool]:
+    """The screen's classes: one for its layout, and none of the others."""
+    return {f"-{name.value}": name is layout for name in Layout}

@@ -74,6 +74,7 @@ class CockpitScreen(Navigation):
 
     def compose(self) -> ComposeResult:
         """All panes, once; layouts only show and hide them."""
+        self.prepare(self.app.size)
         self.header = HeaderBar(id="header", note=self.note, read_only=self.read_only)
         self.crumbs, self.tabs = Trail(tuple(Page), id="crumbs"), Trail(RIGHT, id="tabs")
         self.needs, self.agents, self.filter = NeedsPane(id="needs"), AgentsPane(id="agents"), FilterBar(id="filter")
