@@ -111,3 +111,20 @@ def test_the_clipboard_setting(tmp_path: Path) -> None:
     path.write_text('clipboard = "perhaps"\n')
     with pytest.raises(ConfigError, match="clipboard"):
         load_config(path=path, environ={})
+
+
+def test_notifications(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    assert load_config(path=path, environ={}).notify.when == "unfocused"
+    path.write_text('[notify]\nwhen = "always"\nquiet_hours = "22:00-08:00"\ncommand = ["a", "b c"]\ndone = []\n')
+    found = load_config(path=path, environ={}).notify
+    assert (found.when, str(found.quiet_hours), found.command) == ("always", "22:00-08:00", ("a", "b c"))
+    assert not found.channels("done")
+    for text, place in (
+        ('[notify]\nwhen = "x"\n', r"notify\.when: expected"),
+        ("[notify]\nhorn = 1\n", r"notify\.horn: unknown key"),
+        ("notify = 1\n", "notify: expected a table"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=place):
+            load_config(path=path, environ={})

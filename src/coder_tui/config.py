@@ -14,6 +14,10 @@ ca_file = "acme-ca.pem"       # optional: a CA to trust beside the system's
 cert_file = "me.pem"          # optional: a client certificate, and its key
 key_file = "me.key"
 header_command = "cloudflared-headers"   # optional: its output lines are extra headers, name=value
+
+[notify]                      # see notify/settings.py
+when = "unfocused"
+quiet_hours = "22:00-08:00"
 ```
 
 The environment sets `CODER_TUI_THEME`, `CODER_TUI_QUIET_AFTER`, `CODER_TUI_DUE_WITHIN` and `CODER_TUI_CLIPBOARD`. No
@@ -34,6 +38,7 @@ from typing import Any, Literal
 
 from coder_tui import paths
 from coder_tui.errors import ConfigError
+from coder_tui.notify.settings import CHECKS, Settings
 
 _DURATION = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?")
 _SETTINGS = ("theme", "quiet_after", "due_within", "clipboard")
@@ -141,6 +146,7 @@ class Config:
     due_within: timedelta = timedelta(minutes=30)
     clipboard: Literal["allow", "ask", "deny"] = "ask"
     history_days: int = 14
+    notify: Settings = field(default_factory=Settings)
     path: Path = Path("config.toml")
 
 
@@ -165,7 +171,14 @@ def load_config(
         if value := (flags or {}).get(name):
             data[name], origin[name] = value, "--" + name.replace("_", "-")
     deployments = _deployments(path, data.pop("deployments", {}))
-    return Config(deployments, **_checked(path, data, _CONFIG, origin=origin), path=path)
+    notify = _notify(path, data.pop("notify", {}))
+    return Config(deployments, **_checked(path, data, _CONFIG, origin=origin), notify=notify, path=path)
+
+
+def _notify(path: Path, table: object) -> Settings:
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path} is wrong", why="notify: expected a table, [notify]")
+    return Settings(**_checked(path, table, CHECKS, where="notify."))
 
 
 def _deployments(path: Path, tables: object) -> dict[str, DeploymentConfig]:

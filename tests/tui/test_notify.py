@@ -1,39 +1,64 @@
-"""The bell rings for what is new and elsewhere, once, and not in bursts."""
+"""What was decided leaves the program by the right ways; `tests/notify` has the decisions."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import sys
+from collections.abc import Coroutine
 from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
 
 from tests.tui.small_fleet import NOW, StoreSource, ago, small_fleet, status
+from textual.events import AppBlur
 
 from coder_tui.fleet.events import WorkspaceChanged
 from coder_tui.fleet.snapshot import Key, Status
-from coder_tui.tui.notify import BELL_SECONDS, Notifier
+from coder_tui.notify.calls import BURST, Call
+from coder_tui.notify.settings import Settings
+from coder_tui.tui.app import CockpitApp
+from coder_tui.tui.notify import Notifier, Outlets
 
 AIDER = Key("acme", "ws-kira-api-refactor", "main", "aider")
 GOOSE = Key("acme", "ws-mia-search", "dev", "goose")
+KITTY = {"TERM": "xterm-kitty"}
 
 
 class Desk:
-    """A bell, a title, a clock that the test turns, and a fleet."""
+    """A bell, a title, a terminal, a clock that the test turns, and a fleet."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Settings = Settings(when="always"), environ: dict[str, str] = KITTY) -> None:
         self.bells = 0
         self.titles: list[str] = []
+        self.written: list[str] = []
+        self.complaints: list[str] = []
+        self.work: list[Coroutine[Any, Any, None]] = []
         self.time = 100.0
         self.source = StoreSource(*small_fleet())
-        self.notifier = Notifier(self._ring, self.titles.append, lambda: self.time)
+        outlets = Outlets(
+            bell=self._ring,
+            write=self.written.append,
+            title=self.titles.append,
+            run=self.work.append,
+            complain=self.complaints.append,
+            focused=lambda: None,
+        )
+        self.notifier = Notifier(settings, outlets, seconds=lambda: self.time, now=lambda: NOW, environ=environ)
 
     def _ring(self) -> None:
         self.bells += 1
 
-    def look(self, at: Key | None = None) -> int:
-        """Show it, and again once what is new has stood long enough."""
+    def look(self, at: Key | None = None) -> Call | None:
+        """Show it, and again whenever the notifier wants, until it wants no more."""
         snapshot = self.source.snapshot
         count = sum(alert.open for alert in snapshot.alerts)
-        self.notifier.update(snapshot, count, at)
-        self.time += self.notifier.wait or 0.0
-        return len(self.notifier.update(snapshot, count, at))
+        call = self.notifier.update(snapshot, count, at)
+        while (wait := self.notifier.wait) is not None:
+            self.time += wait
+            call = self.notifier.update(snapshot, count, at) or call
+        return call
 
     def says(self, key: Key, said: Status) -> None:
         for one in small_fleet():
@@ -52,47 +77,112 @@ class Desk:
                 self.source.apply(WorkspaceChanged(replace(one, agents=agents), NOW))
 
 
-def test_nothing_on_the_first_load() -> None:
+def test_nothing_on_the_first_load_but_the_title() -> None:
     desk = Desk()
-    assert desk.look() == 0
-    assert desk.bells == 0
-    assert desk.titles == ["(4) coder-tui"]
+    assert desk.look() is None
+    assert (desk.bells, desk.written, desk.titles) == (0, [], ["(4) coder-tui"])
+    silent = Desk(Settings(title=False))
+    silent.look()
+    assert silent.titles == []
 
 
-def test_one_bell_for_a_new_alert_and_none_for_the_same_again() -> None:
+def test_a_call_rings_and_is_shown_by_the_terminal() -> None:
     desk = Desk()
     desk.look()
     desk.says(AIDER, status("failure", "no", ago(seconds=1)))
-    assert desk.look() == 1
-    assert desk.look() == 0
+    assert desk.look() is not None
+    assert desk.look() is None
     assert desk.bells == 1
+    assert [text.startswith("\x1b]99;i=coder-tui-1:d=0:p=title:e=1;") for text in desk.written] == [True]
     assert desk.titles[-1] == "(5) coder-tui"
+    assert desk.work == []
 
 
-def test_none_for_what_is_looked_at() -> None:
+def test_none_for_what_is_looked_at_or_only_work() -> None:
     desk = Desk()
     desk.look(AIDER)
     desk.says(AIDER, status("failure", "no", ago(seconds=1)))
-    assert desk.look(AIDER) == 0
+    assert desk.look(AIDER) is None
+    desk.says(GOOSE, status("working", "next file", ago(seconds=1)))
+    assert desk.look() is None
     assert desk.bells == 0
 
 
-def test_a_burst_is_one_call() -> None:
+def test_a_burst_is_one_bell() -> None:
     desk = Desk()
     desk.look()
     desk.says(AIDER, status("failure", "no", ago(seconds=1)))
     desk.look()
+    rang = desk.time
     desk.says(GOOSE, status("failure", "no", ago(seconds=2)))
-    assert desk.look() == 1
-    assert desk.bells == 1
-    desk.time += BELL_SECONDS
-    desk.says(AIDER, status("failure", "again", ago(seconds=0)))
-    desk.look()
+    assert desk.look() is not None
     assert desk.bells == 2
+    assert desk.time - rang >= BURST
 
 
-def test_work_going_on_is_no_news() -> None:
+async def test_the_command_gets_json_and_its_trouble_is_said_once(tmp_path: Path) -> None:
+    file = tmp_path / "got"
+    program = f"import sys; open({str(file)!r}, 'a').write(sys.stdin.read()); sys.exit(3)"
+    desk = Desk(Settings(when="always", command=(sys.executable, "-c", program)))
+    desk.look()
+    desk.says(AIDER, status("failure", "no", ago(seconds=1)))
+    desk.look()
+    desk.says(GOOSE, status("failure", "which?", ago(seconds=2)))
+    desk.look()
+    assert len(desk.work) == 2
+    for work in desk.work:
+        await work
+    first, second = (json.loads(part) for part in file.read_text().replace("}{", "}\n{").splitlines())
+    assert (first["level"], first["open"], first["alerts"][0]["message"]) == ("failed", 5, "no")
+    assert second["alerts"][0]["key"] == str(GOOSE)
+    assert desk.complaints == [f"Nobody was called by command: {sys.executable} ended with code 3."]
+
+
+async def test_a_desktop_that_is_not_there_is_said() -> None:
+    desk = Desk(Settings(asks=("desktop",), failed=("desktop",)), {"PATH": ""})
+    told = desk.notifier.try_out(0)
+    assert told == "bell, not the terminal, which is not known to show any, desktop"
+    [work] = desk.work
+    await work
+    [complaint] = desk.complaints
+    assert complaint.startswith("Nobody was called by desktop: ")
+
+
+def test_the_outer_terminal_is_told_of_agents_once_it_answered_and_not_too_often() -> None:
     desk = Desk()
     desk.look()
-    desk.says(AIDER, status("working", "next file", ago(seconds=1)))
-    assert desk.look() == 0
+    assert desk.written == []
+    desk.notifier.answered()
+    assert desk.notifier.speaks
+    assert desk.notifier.wait == 0
+    desk.look()
+    [first] = desk.written
+    assert first.startswith("\x1b]7501;state=blocked:kind=question:app=coder-tui\x1b\\")
+    for text in ("one", "two"):
+        desk.says(GOOSE, status("working", text, ago(seconds=1)))
+        desk.notifier.update(desk.source.snapshot, 4, None)
+    assert len(desk.written) == 1
+    assert desk.notifier.wait is not None
+    desk.look()
+    assert len(desk.written) == 2
+    off = Desk(Settings(status=False))
+    off.notifier.answered()
+    assert not off.notifier.speaks
+
+
+async def test_focus_is_unknown_until_the_terminal_tells_of_it_and_the_palette_tries_it_out(tmp_path: Path) -> None:
+    source = StoreSource(*small_fleet())
+    file = tmp_path / "got"
+    command = ("/bin/sh", "-c", f"cat > {file}.new; mv {file}.new {file}")
+    app = CockpitApp(source, clock=lambda: NOW, calls=Settings(command=command))
+    async with app.run_test() as pilot:
+        assert app.focus_known is None
+        app.post_message(AppBlur())
+        await pilot.pause()
+        assert app.focus_known is False
+        app.test_notification()
+        async with asyncio.timeout(10):
+            while not file.exists():
+                await pilot.pause()
+        assert json.loads(file.read_text())["title"] == "coder-tui calls you like this"
+        assert datetime.fromisoformat(json.loads(file.read_text())["at"]) == NOW

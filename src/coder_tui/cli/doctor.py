@@ -17,6 +17,7 @@ from coder_tui.cli.deployments import chosen, configuration, of_hub
 from coder_tui.client.credentials import Credentials
 from coder_tui.errors import CoderTuiError
 from coder_tui.hub import daemon
+from coder_tui.notify.outlook import outlook
 from coder_tui.text import one_line
 
 PACKAGES = ("textual", "httpx", "websockets", "pydantic", "starlette", "uvicorn", "psutil", "pyghostty", "bittty")
@@ -58,6 +59,8 @@ def run(arguments: Namespace) -> int:
     try:
         config = configuration(arguments)
         report.say("config file", f"{config.path}" + ("" if config.path.exists() else " (none: defaults)"))
+        for channel, finding in outlook(config.notify, os.environ, sys.platform, shutil.which):
+            report.say("notify" if channel == "when" else f"  {channel}", finding)
         credentials = chosen(arguments, config)
         if not credentials:
             report.say("credentials", "none found: plain coder-tui opens the local hub")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import gc
 import io
 import os
+import select
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,14 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from coder_tui.cli.signals import EndSignals
 from coder_tui.feeds.source import Source
+from coder_tui.notify.records import QUERY, Sieve
+from coder_tui.notify.settings import Settings
 from coder_tui.tui import app as tui_app
 from coder_tui.tui.panes.terminal import Clipboard
+
+
+_TICK = 0.1  # seconds after which what looked like the beginning of an answer was typed
 
 
 class Output(io.TextIOWrapper):
@@ -60,12 +68,31 @@ class Output(io.TextIOWrapper):
 
 
 class Terminal(LinuxDriver):
-    """Textual's driver (Linux and macOS), writing to an `Output`."""
+    """Textual's driver (Linux and macOS), writing to an `Output`, reading through a `Sieve`."""
 
     def __init__(self, app: Program, **options: Any) -> None:
         super().__init__(app, **options)
         loop = asyncio.get_running_loop()
         self._output = self._file = Output(2, lambda: loop.call_soon_threadsafe(app.hung_up))
+        self._answered: Callable[[], object] = lambda: loop.call_soon_threadsafe(app.takes_reports)
+
+    def run_input_thread(self) -> None:
+        """As Textual's, but the answer to OSC 7501's query, which its parser would take for keys, is kept from it."""
+        parser, sieve = XTermParser(self._debug), Sieve()
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        waiting = True
+        while not self.exit_event.is_set():
+            ready, _, _ = select.select([self.fileno], [], [], _TICK)
+            data = os.read(self.fileno, 4096) if ready else b""
+            text = decode(data)
+            text = sieve.feed(text) if ready else sieve.release()
+            if waiting and sieve.answered:
+                waiting = False
+                self._answered()
+            for event in (*(parser.feed(text) if text else ()), *parser.tick()):
+                self.process_message(event)
+            if ready and not data:
+                break  # the terminal hung up
 
     def close(self) -> None:
         """Wait for what is still to be written."""
@@ -78,6 +105,9 @@ class Program(App[None]):
 
     hung_up: Callable[[], object]
     """What to do when the terminal is gone."""
+
+    def takes_reports(self) -> None:
+        """The terminal takes reports of agents: it answered OSC 7501's query."""
 
     def get_driver_class(self) -> type[Driver]:
         """The terminal, which may vanish."""
@@ -99,6 +129,15 @@ class Cockpit(Program, tui_app.CockpitApp):
 
     CSS_PATH = str(Path(tui_app.__file__).with_name("app.tcss"))  # a relative one would be looked for beside this file
 
+    def on_ready(self) -> None:
+        """Ask whether the terminal takes reports of agents; most never answer."""
+        if self.calls.status:
+            self.to_terminal(QUERY)
+
+    def takes_reports(self) -> None:
+        """Give it some."""
+        self.terminal_answered()
+
 
 async def show(
     source: Source,
@@ -109,12 +148,13 @@ async def show(
     read_only: bool,
     theme: str,
     clipboard: Clipboard = "ask",
+    calls: Settings = Settings(),
 ) -> None:
     """Run the cockpit over `source` until it is left, a signal arrives, or `seconds` passed.
 
     Raises ConfigError (theme), and whatever bug ended it.
     """
-    app = Cockpit(source, title_note=note, read_only=read_only, theme=theme or None, clipboard=clipboard)
+    app = Cockpit(source, calls=calls, title_note=note, read_only=read_only, theme=theme or None, clipboard=clipboard)
     await drive(app, signals, seconds)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 from textual import events, on
 from textual.app import App
@@ -16,9 +16,11 @@ from textual.theme import Theme
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import Source
+from coder_tui.notify.records import CLEAR
+from coder_tui.notify.settings import Settings
 from coder_tui.tui import ansi, themes
 from coder_tui.tui.actions import BY_ID
-from coder_tui.tui.notify import Notifier
+from coder_tui.tui.notify import Notifier, Outlets
 from coder_tui.tui.panes.terminal import Clipboard
 from coder_tui.tui.screens.cockpit import CockpitScreen
 
@@ -34,6 +36,7 @@ class CockpitApp(App[None], inherit_bindings=False):
 
     `title_note` is shown beside the deployments' names; `read_only` disables what changes a workspace; `theme` is a
     theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times;
+    `calls` is when and how the person is called;
     `clipboard` is what programs in terminals may do to it.
     """
 
@@ -58,6 +61,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         theme: str | None = None,
         clipboard: Clipboard = "ask",
         clock: Callable[[], datetime] = _utc_now,
+        calls: Settings = Settings(),
     ) -> None:
         self.themes, self._theme_errors = themes.load_themes()
         self.set_reactive(CockpitApp.theme, themes.pick(self.themes, theme))
@@ -65,7 +69,19 @@ class CockpitApp(App[None], inherit_bindings=False):
         for one in self.themes.values():
             self.register_theme(one)
         self.source = source
-        self._notifier = Notifier(self.bell, self._set_terminal_title, monotonic)
+        self.calls, self._focus_told = calls, False
+        self._notifier = Notifier(
+            calls,
+            Outlets(
+                bell=self.bell,
+                write=self.to_terminal,
+                title=self._set_terminal_title,
+                run=self._run_call,
+                complain=lambda why: self.notify(why, severity="warning", markup=False, timeout=10),
+                focused=lambda: self.focus_known,
+            ),
+            now=clock,
+        )
         self.cockpit = CockpitScreen(
             source, clock, self._notifier, note=title_note, read_only=read_only, clipboard=clipboard
         )
@@ -91,8 +107,10 @@ class CockpitApp(App[None], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Put the terminal's own title back (XTWINOPS 23)."""
-        if self._titled and self._driver is not None:
-            self._driver.write(_POP_TITLE)
+        if self._titled:
+            self.to_terminal(_POP_TITLE)
+        if self._notifier.speaks:
+            self.to_terminal(CLEAR)
 
     @on(CockpitScreen.RefreshAsked)
     def start_source(self) -> None:
@@ -131,6 +149,37 @@ class CockpitApp(App[None], inherit_bindings=False):
 
     def _set_terminal_title(self, title: str) -> None:
         """To the outer terminal (OSC 2); the title it had is remembered there first (XTWINOPS 22)."""
+        self.to_terminal(("" if self._titled else _PUSH_TITLE) + f"\x1b]2;{title}\x07")
+        self._titled = True
+
+    def to_terminal(self, sequence: str) -> None:
+        """To the outer terminal, between two frames."""
         if self._driver is not None and not self.is_headless:
-            self._driver.write(("" if self._titled else _PUSH_TITLE) + f"\x1b]2;{title}\x07")
-            self._titled = True
+            self._driver.write(sequence)
+
+    def _run_call(self, work: Coroutine[Any, Any, None]) -> None:
+        self.run_worker(work, name="call", group="call", exit_on_error=False)
+
+    def terminal_answered(self) -> None:
+        """The outer terminal takes reports of agents (OSC 7501)."""
+        self._notifier.answered()
+        if self.cockpit.is_mounted:
+            self.cockpit.call_person()
+
+    def test_notification(self) -> None:
+        """Call as an agent would, now."""
+        told = self._notifier.try_out(sum(alert.open for alert in self.source.snapshot.alerts))
+        self.notify(f"Called by: {told}.", markup=False, timeout=8)
+
+    @property
+    def focus_known(self) -> bool | None:
+        """Whether the terminal's window has the focus; None: it never told."""
+        return self.app_focus if self._focus_told else None
+
+    def on_app_focus(self) -> None:
+        """The terminal tells of its focus."""
+        self._focus_told = True
+
+    def on_app_blur(self) -> None:
+        """The terminal tells of its focus."""
+        self._focus_told = True

@@ -39,7 +39,7 @@ class CockpitCommands(Provider):
     async def startup(self) -> None:
         """Make the list."""
         cockpit, app = cast("CockpitScreen", self.screen), cast("CockpitApp", self.app)
-        self._commands = [*_actions(cockpit), *_themes(app), *_agents(cockpit)]
+        self._commands = [*_actions(cockpit), *_more(app), *_themes(app), *_agents(cockpit)]
         self._fuzzy = FuzzySearch()
 
     async def discover(self) -> Hits:
@@ -72,6 +72,11 @@ def _actions(cockpit: CockpitScreen) -> Iterator[Command]:
             text = f"{action.label.capitalize()}  {action.key_text}"
             run = partial(cockpit.run_action, action.name)
             yield Command(text, f"Not now: {reason[:1].lower()}{reason[1:]}" if reason else action.help, run)
+
+
+def _more(app: CockpitApp) -> Iterator[Command]:
+    """What is wanted too seldom for a key."""
+    yield Command("Test notification", "Call me by every channel in use, now", app.test_notification)
 
 
 def _themes(app: CockpitApp) -> Iterator[Command]:

@@ -154,6 +154,10 @@ class CockpitScreen(Navigation):
         self._call()
         self._tick()
 
+    def call_person(self) -> None:
+        """Look again whether the person must be called, and whom the outer terminal must be told of."""
+        self._call()
+
     def _call(self) -> None:
         """Call the person for what is new, once it has stood a moment."""
         self._notifier.update(self.snapshot, self.overview.alerts, self.selected)
