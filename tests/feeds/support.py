@@ -111,7 +111,7 @@ class FakeCoder:
     async def _me(self, request: Request) -> Response:
         if self._refused(request.headers):
             return JSONResponse({"message": "You are signed out."}, 401)
-        return JSONResponse({"username": "kira"})
+        return JSONResponse({"username": "kira", "id": uuid(7000)})
 
     async def _list(self, request: Request) -> Response:
         self.requests.append("list")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from coder_tui.client.events import LogEvent, LogMark, LogNote
 from coder_tui.errors import CoderTuiError, CredentialsError, UnreachableError, UsageError
 from coder_tui.feeds.builds import run_builds
 from coder_tui.feeds.chats import ChatFeed
+from coder_tui.feeds.hints import Hints
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.feeds.usage import Usage
 from coder_tui.feeds.watches import Watches
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 REFRESH = 45.0
 """Seconds between two reads of the whole list, give or take a third."""
+HINTED_REFRESH = 300.0
+"""The same, while hints tell of changes and every workspace has a watch: then the list would say nothing new."""
 _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
 _GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
@@ -68,6 +71,7 @@ class DeploymentFeed:
         """What was reported of typing in terminals."""
         self._group: asyncio.TaskGroup | None = None
         self._watches = Watches(credentials.name, clock, self._learn, self._stream_changed)
+        self._hints = Hints(clock, self)
         self._known: dict[str, Workspace] = {}
         self._told: dict[str, float] = {}  # when a stream last told of a workspace, monotonic seconds
         self._listed = False  # the last read of the list worked
@@ -101,6 +105,7 @@ class DeploymentFeed:
             self.usage.stop()
             self._up.clear()
             self._group = self._rest = self._streams = self._looks = None
+            self._hints.stop()
             self._watches.stop()
 
     def refresh(self) -> None:
@@ -168,17 +173,36 @@ class DeploymentFeed:
             raise UsageError("a chat has no workspace of its own", fix="open it in the browser")
         rest = self._rest
         async for _ in run_builds(rest, workspace_id, transition, self._clock):
-            await self._learn_now(rest, workspace_id)
+            await self.learn_now(rest, workspace_id)
 
     async def extend(self, workspace_id: str, by: timedelta) -> datetime:
         """See `Looks.extend`. Raises UnreachableError while `run()` is not running."""
         if self._rest is None or self._looks is None:
             raise self._not_running()
         until = await self._looks.extend(workspace_id, by)
-        await self._learn_now(self._rest, workspace_id)
+        await self.learn_now(self._rest, workspace_id)
         return until
 
-    async def _learn_now(self, rest: RestClient, workspace_id: str) -> None:
+    @property
+    def known(self) -> Mapping[str, Workspace]:
+        """The rows as they are, by id."""
+        return self._known
+
+    def is_told(self, workspace_id: str) -> bool:
+        """Whether what changes of this workspace comes by itself."""
+        return self._watches.tells(workspace_id)
+
+    def read_soon(self) -> None:
+        """Have the whole list read, but not too often."""
+        self._wake.set()
+
+    def forget(self, workspace_id: str) -> None:
+        """The workspace is gone."""
+        self._known.pop(workspace_id, None)
+        self._emit([WorkspaceGone(self.deployment.name, workspace_id)])
+
+    async def learn_now(self, rest: RestClient, workspace_id: str) -> None:
+        """Read one workspace again. Raises CoderTuiError."""
         self._learn(await rest.workspace(workspace_id))
         self._watches.choose(self._known.values())
 
@@ -208,7 +232,11 @@ class DeploymentFeed:
         interval = REFRESH
         if self.deployment.is_hub:
             interval = min(REFRESH, max(_HUB_REFRESH, (ended - began) / _HUB_SHARE))
-        await sleep_or(self._wake, interval * (2 + 2 * self._clock.random()) / 3, self._clock)
+        while True:
+            await sleep_or(self._wake, interval * (2 + 2 * self._clock.random()) / 3, self._clock)
+            told = self._hints.alive and all(map(self._watches.tells, self._known))
+            if self._wake.is_set() or not told or self._clock.monotonic() - ended >= HINTED_REFRESH:
+                break
         if self._wake.is_set() and not self._now.is_set():
             too_soon = self._reread_at + _GAP - self._clock.monotonic()
             if too_soon > 0:
@@ -222,6 +250,7 @@ class DeploymentFeed:
             self.deployment = replace(
                 self.deployment, user=one_line(me.username), version=one_line(info.version) or "unknown"
             )
+            self._hints.owner_id = me.id
         if self._group:
             self._chats.start(rest, self._group)
         listed = await rest.workspaces(_QUERY)
@@ -243,6 +272,8 @@ class DeploymentFeed:
         if was_lost:
             self._watches.nudge()
         self._watches.choose(self._known.values())
+        if self._group:
+            self._hints.start(rest, self._group)
         more = [self._chats.row] if self._chats.row else []
         self._judge_link(at, FleetListed(self.deployment.name, (*rows, *more), at))
 
@@ -261,8 +292,7 @@ class DeploymentFeed:
             self._looks.heard(workspace)
         at = self._clock.now()
         if workspace.latest_build.status == "deleted":
-            self._known.pop(workspace.id, None)
-            self._emit([WorkspaceGone(self.deployment.name, workspace.id)])
+            self.forget(workspace.id)
             return
         (row,) = self._rows([workspace], at)
         self._told[row.id] = self._clock.monotonic()
@@ -301,9 +331,9 @@ def _prepare(credentials: Credentials, clock: Clock) -> RestClient:
     """Load the network libraries and make a client; in a thread, because that takes a few hundred milliseconds."""
     from anyio.lowlevel import checkpoint
 
-    from coder_tui.client import pty, rest, streams
+    from coder_tui.client import pty, rest, streams, tailnet
     from coder_tui.feeds import looks
 
-    del pty, streams, looks
+    del pty, streams, tailnet, looks
     asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
     return rest.RestClient(credentials, clock=clock)

@@ -100,6 +100,11 @@ class Watches:
             )
             self._open[workspace_id] = _Watch(task, backoff)
 
+    def tells(self, workspace_id: str) -> bool:
+        """Whether a stream of this workspace is up: what changes there comes by itself."""
+        watch = self._open.get(workspace_id)
+        return watch is not None and watch.up is True
+
     def link(self) -> Link:
         """Live while any stream is up, or none is needed; polling while only the list works."""
         watches = self._open.values()
