@@ -1,4 +1,5 @@
-"""What one `coder-tui report` and one `coder-tui hook` cost, against a bare interpreter making one HTTP request.
+"""What one `coder-tui report` (over HTTP, over the agent's socket) and one `coder-tui hook` cost, against a bare
+interpreter making one HTTP request.
 
 In turn, in one run, against a real hub; wall time of the child. Beside them the scanner that sees all
 output of a program, in MB/s on plain text, on coloured text, and on a flood of OSC 7501.
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from _bench import emit, hub, median
+from coder_tui.paths import socket_dir
 from coder_tui.report.osc import Scanner
 
 ROUNDS = 15
@@ -50,15 +53,18 @@ def main() -> None:
         _, token = ours.workspace("bench", root)
         env = ours.env | {"CODER_AGENT_URL": ours.url, "CODER_AGENT_TOKEN": token, "CODER_MCP_APP_STATUS_SLUG": "agent"}
         program = [sys.executable, "-m", "coder_tui"]
-        kinds: dict[str, list[float]] = {"interpreter": [], "bare": [], "report": [], "hook": []}
+        [socket] = socket_dir(Path(ours.env["CODER_TUI_DATA_DIR"])).iterdir()
+        inside = env | {"CODER_AGENT_SOCKET_PATH": str(socket)}
+        kinds: dict[str, list[float]] = {"interpreter": [], "bare": [], "report": [], "socket_report": [], "hook": []}
         for number in range(ROUNDS):
             event = b'{"hook_event_name":"Stop","last_assistant_message":"turn %d"}' % number
             report = [*program, "report", "--state", "working", "--message", f"step {number}"]
             kinds["interpreter"].append(cost([sys.executable, "-c", "pass"], env))
             kinds["bare"].append(cost([sys.executable, "-c", BARE], env))
             kinds["report"].append(cost(report, env))
+            kinds["socket_report"].append(cost([*report[:-1], f"again {number}"], inside))
             kinds["hook"].append(cost([*program, "hook", "claude"], env, event))
-    for name in ("report", "hook"):
+    for name in ("report", "socket_report", "hook"):
         pairs = zip(kinds[name], kinds["bare"], strict=True)
         emit(
             f"{name}_cost",

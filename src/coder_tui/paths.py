@@ -44,6 +44,26 @@ def cache_dir() -> Path:
     return _dir("cache")
 
 
+SUN_PATH = 104
+"""Bytes of a unix socket's path with its NUL, on macOS; Linux has four more."""
+SOCKET_NAME = 12
+"""Bytes of a socket's name in `socket_dir`."""
+
+
+def socket_dir(data: Path) -> Path:
+    """Where the hub of this data directory has its sockets: in there while their paths stay short enough, else under
+    a name of its own among the temporary files."""
+    data = data.resolve()
+    near = data / "s"
+    if len(os.fsencode(near)) + 1 + SOCKET_NAME < SUN_PATH:
+        return near
+    import hashlib
+    import tempfile
+
+    whose = hashlib.sha256(os.fsencode(data)).hexdigest()[:8]
+    return Path(tempfile.gettempdir()) / f"coder-tui-{os.getuid()}-{whose}"
+
+
 def ensure_private(directory: Path) -> Path:
     """Create `directory` (mode 0700 when new) and check that it can be written.
 

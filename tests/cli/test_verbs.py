@@ -48,15 +48,17 @@ def test_a_new_workspace_is_listed(hub: HubAddress, tmp_path: Path, capsys: pyte
 def test_a_report_from_inside_a_workspace(hub: HubAddress, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     workspace, done = name(), tmp_path / "done"
     os.mkfifo(done)
-    program = f"{sys.executable} -m coder_tui report --state idle --needs-attention --message 'May I?'"
-    command = f"{program}; echo $? > {done}; sleep 600"
+    report = f"{sys.executable} -m coder_tui report"
+    over_http = f"CODER_AGENT_SOCKET_PATH= {report} --needs permission"
+    over_socket = f"CODER_AGENT_URL= CODER_AGENT_TOKEN= {report} --state idle --needs-attention --message 'May I?'"
+    command = f"{over_socket} && {over_http}; echo $? > {done}; sleep 600"
     assert main(["new", workspace, "--directory", str(tmp_path), "--app", "claude", "--", command]) == 0
     capsys.readouterr()
     assert done.read_text() == "0\n"  # blocks until the program in the workspace is through
     app = app_of(capsys, workspace)
     assert app["slug"] == "claude"
     assert isinstance(app["status"], dict)
-    assert (app["status"]["state"], app["status"]["message"]) == ("idle", "May I?")
+    assert (app["status"]["state"], app["status"]["message"]) == ("idle", "waits for a permission")
     assert isinstance(app["attention"], dict)
     assert app["attention"]["level"] == "asks"
 

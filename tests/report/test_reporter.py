@@ -108,8 +108,8 @@ def test_repeats_are_not_sent_and_connection_is_kept(url: str, seen: Seen) -> No
         assert reporter.status("working", "one")
         assert not reporter.status("working", "one")
         assert reporter.status("idle", "one")
-        assert reporter.status("idle", "one", needs_attention=True)
-        assert reporter.status("idle", "one", app="codex", needs_attention=True)
+        assert reporter.status("idle", "one", needs="attention")
+        assert reporter.status("idle", "one", app="codex", needs="permission")
         assert reporter.status("working", "one")
     assert [(body["app_slug"], body["state"]) for *_, body in seen.requests] == [
         ("claude", "working"),

@@ -108,14 +108,14 @@ def test_bounded_old_and_slow(spool: Spool, clock: Time) -> None:
 
 def test_a_question_that_is_answered_at_once_is_not_asked(spool: Spool, clock: Time) -> None:
     sent: list[Entry] = []
-    spool.put("a", "idle", "may it?", attention=True, icon="hook")
+    spool.put("a", "idle", "may it?", needs="attention", icon="hook")
     spool.put("a", "working", "it does")
     assert spool.send(sent.append, sleep=clock.sleep)
     assert [one["message"] for one in sent] == ["it does"]
-    spool.put("a", "idle", "may it?", attention=True, icon="hook")
+    spool.put("a", "idle", "may it?", needs="attention", icon="hook")
     before = clock.now
     assert spool.send(sent.append, sleep=clock.sleep)
-    assert sent[-1]["attention"] is True
+    assert sent[-1]["needs"] == "attention"
     assert clock.now - before >= DEBOUNCE - 0.001
 
 

@@ -104,15 +104,15 @@ def test_only_changes_are_told() -> None:
     assert witness.change() is None
     assert witness.output(b"\x1b]7501;?\x1b\\\x1b[c", 1)[0] == b"\x1b]7501;?\x1b\\"
     witness.output(report("state=working", "reading \u202e<b>"), 2)
-    assert witness.change() == Change("working", "reading <b>", "", False, Source.OSC)
+    assert witness.change() == Change("working", "reading <b>", "", Source.OSC)
     witness.output(report("state=working", "writing"), 3)
     assert witness.change() is None
     witness.output(report("state=blocked:kind=auth"), 4)
-    assert witness.change() == Change("idle", "waits for a login", "", True, Source.OSC, "auth")
+    assert witness.change() == Change("idle", "waits for a login", "", Source.OSC, "auth")
     witness.output(report("state=blocked:kind=question"), 4)
-    assert witness.change() == Change("idle", "waits for an answer", "", True, Source.OSC, "question")
+    assert witness.change() == Change("idle", "waits for an answer", "", Source.OSC, "question")
     witness.output(report("state=done", "x" * 400), 5)
-    assert witness.change() == Change("complete", "x" * 160, "", False, Source.OSC)
+    assert witness.change() == Change("complete", "x" * 160, "", Source.OSC)
     witness.output(report("state=error"), 6)
     change = witness.change()
     assert change is not None
@@ -124,9 +124,9 @@ def test_a_question_taken_back_leaves_what_was_there() -> None:
     witness.output(report("state=blocked"), 1)
     change = witness.change()
     assert change is not None
-    assert change.needs_attention
+    assert change.asks
     witness.output(report("state=clear"), 2)
-    assert witness.change() == Change("idle", "waits for you", "", False, Source.NOTICE)
+    assert witness.change() == Change("idle", "waits for you", "", Source.NOTICE)
     assert witness.change() is None
 
 
@@ -153,9 +153,9 @@ def test_a_pulse_calls_until_somebody_types(pulse: bytes, message: str) -> None:
     witness = Witness()
     witness.typed(0)
     witness.output(pulse, TYPED + 1)
-    assert witness.change() == Change("idle", message, "", True, Source.NOTICE, "attention")
+    assert witness.change() == Change("idle", message, "", Source.NOTICE, "attention")
     witness.typed(TYPED + 2)
-    assert witness.change() == Change("idle", message, "", False, Source.NOTICE)
+    assert witness.change() == Change("idle", message, "", Source.NOTICE)
     witness.output(b"\x07", TYPED + 3)  # an answer to the key
     assert witness.change() is None
 
@@ -170,12 +170,12 @@ def test_a_pulse_counts_only_while_nobody_speaks() -> None:
 
 def test_what_was_reported_is_not_told_again() -> None:
     witness = Witness()
-    witness.reported("working", "fix", "https://x", False, 1)
+    witness.reported("working", "fix", "https://x", "", 1)
     assert witness.change() is None
-    witness.hooked("idle", "May I?", True, 2)
-    assert witness.change() == Change("idle", "May I?", "https://x", True, Source.HOOK, "attention")
-    witness.hooked("working", "", False, 3)
-    assert witness.change() == Change("working", "fix", "https://x", False, Source.REPORTED)
+    witness.hooked("idle", "May I?", "attention", 2)
+    assert witness.change() == Change("idle", "May I?", "https://x", Source.HOOK, "attention")
+    witness.hooked("working", "", "", 3)
+    assert witness.change() == Change("working", "fix", "https://x", Source.REPORTED)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_the_end_of_the_program(before: str, code: int, told: tuple[str, bool] |
         witness.change()
     witness.ended(code, 2)
     change = witness.change()
-    assert (change and (change.state, change.needs_attention)) == told
+    assert (change and (change.state, bool(change.asks))) == told
     if change and code == 3:
         assert change.message == "exited with code 3"
 

@@ -7,6 +7,7 @@ import re
 from argparse import Namespace
 from pathlib import Path
 
+from coder_tui.report.agent_socket import find
 from coder_tui.report.background import send_soon
 from coder_tui.report.bridge import Bridge
 from coder_tui.report.spool import Spool, directory
@@ -17,11 +18,11 @@ def run(arguments: Namespace) -> int:
     """The command's exit code. Outside of a workspace nothing is reported. Raises UsageError."""
     words: list[str] = arguments.command
     app = arguments.app or os.environ.get("CODER_MCP_APP_STATUS_SLUG", "") or _slug(words)
-    spool = Spool(directory()) if os.environ.get("CODER_AGENT_URL") else None
+    spool = Spool(directory()) if os.environ.get("CODER_AGENT_URL") or find() else None
 
     def report(change: Change) -> None:
         if spool is not None and spool.put(
-            app, change.state, change.message, change.link, attention=change.needs_attention, icon=change.icon
+            app, change.state, change.message, change.link, needs=change.asks, icon=change.icon
         ):
             send_soon(spool)
 

@@ -19,7 +19,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str]) -> None:
     app = os.environ.get("CODER_MCP_APP_STATUS_SLUG", "")
-    if not words or not app or not os.environ.get("CODER_AGENT_URL"):
+    if not words or not app or not (os.environ.get("CODER_AGENT_URL") or os.environ.get("CODER_AGENT_SOCKET_PATH")):
         return  # not under a hub or in a workspace
     from coder_tui.report import hooks
 
@@ -32,7 +32,7 @@ def _run(words: Sequence[str]) -> None:
     from coder_tui.text import one_line
 
     spool = Spool(directory())
-    if spool.put(app, said.state, one_line(said.message), attention=said.asks, icon=HOOK_ICON):
+    if spool.put(app, said.state, one_line(said.message), needs="attention" if said.asks else "", icon=HOOK_ICON):
         send_soon(spool)
 
 

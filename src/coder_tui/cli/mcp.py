@@ -8,7 +8,7 @@ from argparse import Namespace
 from importlib.util import find_spec
 
 from coder_tui.cli.agent_auth import as_agent
-from coder_tui.errors import ConfigError, UnreachableError, UsageError
+from coder_tui.errors import CoderTuiError, ConfigError, UsageError
 
 
 def run(arguments: Namespace) -> int:
@@ -22,19 +22,29 @@ def run(arguments: Namespace) -> int:
     def report(state: str, summary: str, link: str) -> None:
         if not app:
             raise UsageError("no app to report for", why="CODER_MCP_APP_STATUS_SLUG is not set")
-        from coder_tui.report.spool import Spool, directory, through
+        from coder_tui.report.spool import Entry, Spool, by_socket, directory, entry_of, temporary, through
+
+        refused: list[CoderTuiError] = []
+
+        def send(entry: Entry) -> None:
+            try:
+                if not by_socket(entry):
+                    as_agent(lambda reporter: through(reporter)(entry), app=app)
+            except CoderTuiError as error:
+                if not temporary(error):
+                    refused.append(error)
+                raise
 
         spool = Spool(directory())
         try:
             if not spool.put(app, state, summary, link):
                 return
         except OSError:  # nowhere to keep it: then it is sent now or not at all
-            as_agent(lambda reporter: reporter.status(state, summary, link), app=app)
+            send(entry_of(app, state, summary, link))
             return
-        try:
-            as_agent(lambda reporter: spool.send(through(reporter), patience=0), app=app)
-        except UnreachableError:
-            return  # it waits for the next one
+        spool.send(send, patience=0)  # what is left of it waits for the next one
+        if refused:
+            raise refused[-1]
 
     asyncio.run(serve(report))
     return 0

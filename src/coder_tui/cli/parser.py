@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coder_tui import __version__
-from coder_tui.cli import fleet_verbs
 from coder_tui.errors import UsageError
-from coder_tui.report.states import LEVELS, STATES
+from coder_tui.report.states import LEVELS, NEEDS, STATES
 
 PUSH = "logs push"
 """Two words on the command line, one verb: `logs` itself takes any word."""
@@ -180,6 +179,8 @@ def build(*, verbs_too: bool = True) -> Parser:
     ls.add_argument("--json", action="store_true", help="for programs")
     ls.set_defaults(run="coder_tui.cli.ls:run")
 
+    from coder_tui.cli import fleet_verbs  # loads what a report need not wait for
+
     fleet_verbs.add(verbs, _connection)
 
     network = verbs.add_parser(
@@ -243,19 +244,7 @@ def build(*, verbs_too: bool = True) -> Parser:
     play.add_argument("--raw", action="store_true", help="into this terminal as it is, for recordings you trust")
     play.set_defaults(run="coder_tui.cli.play:run")
 
-    report = verbs.add_parser("report", help="say how an agent is doing (inside a workspace)")
-    report.add_argument("--state", required=True, choices=STATES)
-    report.add_argument("--message", default="", help="one line, at most 160 bytes are sent")
-    report.add_argument("--link", default="", help="where the result is")
-    report.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
-    report.add_argument("--needs-attention", action="store_true", help="a person must act")
-    report.add_argument(
-        "--auth",
-        default="",
-        choices=("token", "aws-instance-identity", "azure-instance-identity", "google-instance-identity"),
-        help="how the agent proves who it is (default: CODER_AGENT_AUTH, else token)",
-    )
-    report.set_defaults(run="coder_tui.cli.report:run")
+    _report(verbs.add_parser("report", help="say how an agent is doing (inside a workspace)"))
 
     hook = verbs.add_parser("hook", help="what agents call with their events; prints nothing, always succeeds")
     hook.add_argument("agent", choices=("claude", "codex", "gemini", "opencode", "aider"))
@@ -326,6 +315,23 @@ def _cockpit(words: Sequence[str]) -> argparse.Namespace | None:
     return None if more else arguments
 
 
+def _report(report: Parser) -> None:
+    """The words of `report`: on their own too, since that is a hot path and all verbs take some 10 ms."""
+    report.add_argument("--state", default="", choices=STATES, help="default with --needs: idle")
+    report.add_argument("--message", default="", help="one line, at most 160 bytes are sent")
+    report.add_argument("--link", default="", help="where the result is")
+    report.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
+    report.add_argument("--needs", default="", choices=NEEDS, help="a person must act, and on what")
+    report.add_argument("--needs-attention", action="store_true", help="the same as --needs attention")
+    report.add_argument(
+        "--auth",
+        default="",
+        choices=("token", "aws-instance-identity", "azure-instance-identity", "google-instance-identity"),
+        help="how the agent proves who it is (default: CODER_AGENT_AUTH, else token)",
+    )
+    report.set_defaults(run="coder_tui.cli.report:run")
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse `argv`; what follows `--` is taken word for word, by verbs that have a command. Raises UsageError."""
     words, command = list(argv), []
@@ -339,7 +345,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         if words[place : place + 2] == PUSH.split():
             words[place : place + 2] = [PUSH]
             break
-    arguments = _cockpit(words) or build().parse_args(words)
+    if words[:1] == ["report"]:
+        report = Parser(prog="coder-tui report")
+        _report(report)
+        arguments = report.parse_args(words[1:])
+    else:
+        arguments = _cockpit(words) or build().parse_args(words)
     if command and not hasattr(arguments, "command"):
         raise UsageError(
             f"nothing may follow --: {command[0]!r}", fix="only `new`, `run`, `attach` and `gitssh` take a command"

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from coder_tui.errors import HubError
 from coder_tui.hub import daemon
+from coder_tui.paths import socket_dir
 
 if TYPE_CHECKING:
     from coder_tui.wire.workspaces import CreateWorkspace  # imported while the hub starts
@@ -124,6 +125,7 @@ def stage() -> Iterator[Stage]:
             else:
                 os.environ[name] = value
         shutil.rmtree(root, ignore_errors=True)
+        shutil.rmtree(socket_dir(root / "data"), ignore_errors=True)  # of a hub that was killed
 
 
 def _end(hub: subprocess.Popen[bytes]) -> None:

@@ -33,7 +33,7 @@ class LiveAgent:
         """The app the command belongs to: also the reconnect token of its terminal."""
         return self.apps[self.slug]
 
-    def program(self, command: str, *, url: str, owner: str) -> Program:
+    def program(self, command: str, *, url: str, owner: str, socket: str = "") -> Program:
         """A command line, or a login shell, as this agent runs it (contract `01-auth`: variables set by the agent)."""
         return Program(
             command,
@@ -48,6 +48,7 @@ class LiveAgent:
                 "CODER_WORKSPACE_AGENT_NAME": self.name,
                 "CODER_AGENT_URL": url,
                 "CODER_AGENT_TOKEN": self.token,
+                **({"CODER_AGENT_SOCKET_PATH": socket} if socket else {}),
                 "CODER_MCP_APP_STATUS_SLUG": self.slug,
             },
         )

@@ -225,6 +225,7 @@ class Builds:
             await self._lifecycle(agent, LifecycleState.SHUTTING_DOWN)
             hub.witnesses.forget(agent.id)  # that it ends is no news of its own
             await hub.sessions.end_agent(agent.id)
+            await hub.agent_sockets.close(agent.id)
             await self._lifecycle(agent, LifecycleState.OFF)
             hub.agents.remove(agent.id)
             hub.topics.end(agent_logs_topic(agent.id))
@@ -263,11 +264,13 @@ class Builds:
         await hub.storage.write(lambda db: insert_agent(db, agent, build.id, parameters, hub.clock()))
         # its program may report before we have told anybody that it runs
         hub.agents.add(agent)
+        await hub.agent_sockets.open(agent.id)
         if agent.command:
             try:
                 await self._run_command(agent)
             except OSError as error:
                 hub.agents.remove(agent.id)
+                await hub.agent_sockets.close(agent.id)
                 raise BuildError(f"cannot start the command: {error.strerror or error}") from None
 
         def ready(db: sqlite3.Connection) -> None:
@@ -294,7 +297,8 @@ class Builds:
             await hub.say(agent.id, agent.workspace_id, text, LogLevel.ERROR if code else LogLevel.INFO)
             hub.changed(agent.workspace_id)
 
-        program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username)
+        socket = hub.agent_sockets.path(agent.id)
+        program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username, socket=socket)
         await hub.sessions.start_managed(agent.id, agent.app_id, program, ended, watch)
 
 

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from pathlib import Path
 
+from coder_tui.hub.agent_socket import AgentSockets
 from coder_tui.hub.agents import Agents, load_live
 from coder_tui.hub.builds import Builds
 from coder_tui.hub.clock import Clock, from_time, rising_clock, to_time
@@ -59,6 +60,7 @@ class Hub:
         self.resume = ResumeTokens(clock)
         self.builds = Builds(self)
         self.witnesses = Witnesses(self)
+        self.agent_sockets = AgentSockets(self)
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
         self.gauges = Gauges(self.topics, sessions.pids)
         self.limit = Limit(API_PER_MINUTE)
@@ -96,6 +98,7 @@ class Hub:
             await hub.machines.check()
             for agent in await storage.read(load_live):
                 hub.agents.add(agent)
+                await hub.agent_sockets.open(agent.id)
             hub.builds.start()
         except BaseException:
             storage.close()
@@ -108,6 +111,7 @@ class Hub:
         await self.builds.stop()
         self.witnesses.close()  # how programs end now is not their doing
         await self.sessions.close()
+        await self.agent_sockets.stop()
         await self.witnesses.settled()
         self.storage.close()
 

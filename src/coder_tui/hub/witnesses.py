@@ -38,13 +38,13 @@ _ANSWER = re.compile(rb"(?:\x1b\[[?>=]?[0-9;:$]*[cnRtyu]|\x1b[\]P][^\x07\x1b]*(?
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A status to store. All text is clean."""
+    """A status to store. All text is clean. `asks`: what a person is needed for, "" for nothing."""
 
     state: str
     message: str
     link: str
     icon: str
-    needs_attention: bool
+    asks: str = ""
 
 
 class Watch:
@@ -74,13 +74,13 @@ class Watch:
     async def reported(self, report: Report) -> None:
         """The agent itself reported: stored as it is."""
         now = self._loop.time()
-        self._witness.reported(report.state, report.message, report.link, report.needs_attention, now)
+        self._witness.reported(report.state, report.message, report.link, report.asks, now)
         await self._store(report)
 
     async def hooked(self, report: Report) -> None:
         """A hook reported. On disk when this returns, unless it is a question, which must stand for a moment."""
-        self._witness.hooked(report.state, report.message, report.needs_attention, self._loop.time())
-        if report.needs_attention:
+        self._witness.hooked(report.state, report.message, report.asks, self._loop.time())
+        if report.asks:
             self._soon()
         else:
             await self._tell()
@@ -126,10 +126,10 @@ class Watch:
                 " needs_user_attention) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(str(uuid.uuid4()), app_id, agent.workspace_id, agent.id, now, report.state, report.message),
-                    *(report.link, report.icon, report.needs_attention),
+                    *(report.link, report.icon, bool(report.asks)),
                 ),
             )
-            if app_event(report.state, report.needs_attention) is None:
+            if app_event(report.state, bool(report.asks)) is None:
                 return False
             targets = (agent.workspace_id, hub.site.template_id, hub.site.user.id)
             return add_app_event(
@@ -187,4 +187,4 @@ class Witnesses:
 
 
 def _report(change: Change) -> Report:
-    return Report(change.state, ui_text(change.message), change.link, change.icon, change.needs_attention)
+    return Report(change.state, ui_text(change.message), change.link, change.icon, change.asks)

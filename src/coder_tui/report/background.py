@@ -6,7 +6,7 @@ import os
 import signal
 from contextlib import suppress
 
-from coder_tui.report.spool import Spool
+from coder_tui.report.spool import Entry, Spool
 
 _DESCRIPTORS = 1024
 
@@ -35,8 +35,15 @@ def send_soon(spool: Spool) -> None:
 
 def _send(spool: Spool) -> None:
     from coder_tui.report.reporter import Reporter
-    from coder_tui.report.spool import through
+    from coder_tui.report.spool import by_socket, through
 
-    with Reporter.from_env(timeout=5.0) as reporter:
-        while spool.send(through(reporter)) and spool.waiting():
-            pass
+    reporter: Reporter | None = None
+
+    def send(entry: Entry) -> None:
+        nonlocal reporter
+        if not by_socket(entry, timeout=5.0):
+            reporter = reporter or Reporter.from_env(timeout=5.0)
+            through(reporter)(entry)
+
+    while spool.send(send) and spool.waiting():
+        pass

@@ -54,7 +54,7 @@ class Reporter:
         self._where = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._connection = kind(parts.hostname, port, timeout=timeout)
-        self._last: dict[str, tuple[str, str, str, bool]] = {}
+        self._last: dict[str, tuple[str, str, str, str]] = {}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ, *, app: str = "", timeout: float = 10.0) -> Self:
@@ -86,18 +86,20 @@ class Reporter:
         message: str,
         link: str = "",
         app: str | None = None,
-        needs_attention: bool = False,
         *,
+        needs: str = "",
         icon: str = "",
     ) -> bool:
         """Report `state` with a one-line `message` (cut to 160 bytes), an optional `link`, and an icon's path.
+
+        `needs`: what a person is needed for (`states.NEEDS`), "" for nothing; Coder hears of `needs_user_attention`.
 
         False: nothing was sent, because it repeats this reporter's last report for that app.
         """
         slug = self.app if app is None else app
         if not slug:
             raise UsageError("no app to report for", why="CODER_MCP_APP_STATUS_SLUG is not set", fix="name the app")
-        report = (state, link, cut(message), needs_attention)
+        report = (state, link, cut(message), needs)
         if self._last.get(slug) == report:
             return False
         body = {
@@ -105,8 +107,10 @@ class Reporter:
             "state": state,
             "message": report[2],
             "uri": link,
-            "needs_user_attention": needs_attention,
+            "needs_user_attention": bool(needs),
         }
+        if needs and needs != "attention":
+            body["needs"] = needs
         if icon:
             body["icon"] = icon
         self._call("PATCH", "/workspaceagents/me/app-status", body)

@@ -1,6 +1,6 @@
 """Reports that wait to be sent: kept in order in a file (0600, bounded), sent by one process at a time.
 
-Whoever spools never waits for the network. Dropped: exact repeats of state, link, message and attention for an app,
+Whoever spools never waits for the network. Dropped: exact repeats of state, link, message and need for an app,
 a question that was answered within its debounce, what is older than a day, the oldest over `ENTRIES`. At most
 `BURST` reports go at once, then one in `GAP` seconds. Standard library only.
 """
@@ -51,19 +51,9 @@ class Spool:
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock
 
-    def put(
-        self, app: str, state: str, message: str, link: str = "", *, attention: bool = False, icon: str = ""
-    ) -> bool:
+    def put(self, app: str, state: str, message: str, link: str = "", *, needs: str = "", icon: str = "") -> bool:
         """Keep a report; False when it repeats the one before for that app, and nothing waits."""
-        entry: Entry = {
-            "at": self._clock(),
-            "app": app,
-            "state": state,
-            "message": cut(message),
-            "link": link,
-            "attention": attention,
-            "icon": icon,
-        }
+        entry = entry_of(app, state, message, link, needs=needs, icon=icon) | {"at": self._clock()}
         self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._locked(_LOCK):
             queue = self._queue()
@@ -94,7 +84,7 @@ class Spool:
                 try:
                     send(entry)
                 except CoderTuiError as error:
-                    if _again(error):
+                    if temporary(error):
                         if self._clock() + pause > until:
                             return False
                         sleep(pause)
@@ -117,9 +107,9 @@ class Spool:
                     return None
                 entry = queue[0]
                 young = DEBOUNCE - (self._clock() - entry["at"])
-                if not (entry["attention"] and entry["icon"]) or young <= 0 or young > DEBOUNCE:
+                if not (entry["needs"] and entry["icon"]) or young <= 0 or young > DEBOUNCE:
                     return entry
-                if any(one["app"] == entry["app"] and not one["attention"] for one in queue[1:]):
+                if any(one["app"] == entry["app"] and not one["needs"] for one in queue[1:]):
                     self._write(_QUEUE, queue[1:])  # answered already
                     continue
             sleep(min(young, GAP))
@@ -151,7 +141,7 @@ class Spool:
                 with suppress(ValueError):  # a line that a full disk cut
                     entry = json.loads(line)
                     if isinstance(entry, dict) and entry.keys() >= {"at", "app", "state", "message", "link"}:
-                        yield {"attention": False, "icon": "", **entry}
+                        yield {"needs": "", "icon": "", **entry}
 
     def _write(self, name: str, entries: list[Entry]) -> None:
         data = "".join(json.dumps(entry, separators=(",", ":")) + "\n" for entry in entries).encode()
@@ -178,6 +168,22 @@ class Spool:
             os.close(handle)
 
 
+def entry_of(app: str, state: str, message: str, link: str = "", *, needs: str = "", icon: str = "") -> Entry:
+    """A report as it is kept, without its time."""
+    return {"app": app, "state": state, "message": cut(message), "link": link, "needs": needs, "icon": icon}
+
+
+def by_socket(entry: Entry, *, timeout: float = 10.0) -> bool:
+    """Send it over the agent's socket; see `agent_socket.tell`."""
+    from coder_tui.report.agent_socket import tell
+    from coder_tui.wire.tailnet.appstatus import STATES, AppStatus
+
+    if entry["state"] not in STATES:
+        return False
+    names = ("app", "state", "message", "link", "icon", "needs")
+    return tell(AppStatus(*(str(entry[name]) for name in names)), timeout=timeout)
+
+
 def through(reporter: Reporter) -> Callable[[Entry], None]:
     """How to send an entry over a connection."""
 
@@ -187,7 +193,7 @@ def through(reporter: Reporter) -> Callable[[Entry], None]:
             entry["message"],
             entry["link"],
             app=entry["app"],
-            needs_attention=entry["attention"],
+            needs=entry["needs"],
             icon=entry["icon"],
         )
 
@@ -195,10 +201,11 @@ def through(reporter: Reporter) -> Callable[[Entry], None]:
 
 
 def _key(entry: Entry) -> tuple[object, ...]:
-    return tuple(entry.get(name) for name in ("app", "state", "link", "message", "attention"))
+    return tuple(entry.get(name) for name in ("app", "state", "link", "message", "needs"))
 
 
-def _again(error: CoderTuiError) -> bool:
+def temporary(error: CoderTuiError) -> bool:
+    """Whether the same report may be taken later."""
     # a refused token may be that of a build that has just been replaced: it is not worth waiting for
     return isinstance(error, UnreachableError) or (
         isinstance(error, ApiError)

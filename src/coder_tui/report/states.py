@@ -3,6 +3,9 @@
 STATES = ("working", "idle", "complete", "failure")
 """States every newer deployment knows (`idle` since v2.24). The same as `wire.statuses.AppState`."""
 
+NEEDS = ("permission", "question", "auth", "attention")
+"""What a person may be needed for; `attention` is anything else."""
+
 MESSAGE_LIMIT = 160
 """Bytes of UTF-8 in a message: more is refused by deployments since v2.22."""
 

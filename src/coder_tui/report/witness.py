@@ -31,7 +31,6 @@ class Change:
     state: str
     message: str
     link: str
-    needs_attention: bool
     source: Source
     asks: str = ""
 
@@ -105,15 +104,13 @@ class Witness:
         self._typed_at = now
         self._fusion.retract(Source.NOTICE)
 
-    def reported(self, state: str, message: str, link: str, needs_attention: bool, now: float) -> None:
-        """The agent reported that, and it has been told already."""
-        asks = "attention" if needs_attention else ""
+    def reported(self, state: str, message: str, link: str, asks: str, now: float) -> None:
+        """The agent reported that, and it has been told already. `asks` as in `Evidence`."""
         self._fusion.put(Evidence(Source.REPORTED, state, asks, message, link, now))
-        self._told, self._message, self._link = (state, needs_attention, asks), message, link
+        self._told, self._message, self._link = (state, bool(asks), asks), message, link
 
-    def hooked(self, state: str, message: str, needs_attention: bool, now: float) -> None:
+    def hooked(self, state: str, message: str, asks: str, now: float) -> None:
         """A hook of the agent fired."""
-        asks = "attention" if needs_attention else ""
         self._fusion.put(Evidence(Source.HOOK, state, asks, message, "", now))
 
     def ended(self, code: int, now: float) -> None:
@@ -149,7 +146,7 @@ class Witness:
         self._told = new
         self._message = cut(one_line(message) or self._title or self._message)
         self._link = link
-        return Change(new[0], self._message, link, new[1], source, new[2])
+        return Change(new[0], self._message, link, source, new[2])
 
     def _recorded(self, now: float) -> None:
         status = self._records.summary()

@@ -43,3 +43,9 @@ class PatchAppStatus(WireModel):
     uri: str = ""
     icon: str = ""
     needs_user_attention: bool = False
+
+
+class PatchHubAppStatus(PatchAppStatus):
+    """The same at a hub, which also takes what a person is needed for: permission, question, auth. Coder skips it."""
+
+    needs: str = ""

@@ -114,9 +114,7 @@ def work(kit: Kit) -> None:
             kit.log([f"plan {migration.name}", *migration.statements], source="migrate")
             kit.pause(1.5)
             while True:
-                kit.report(
-                    "idle", f"May I run {migration.name} on {path.name}? {ROWS} rows change", needs_attention=True
-                )
+                kit.report("idle", f"May I run {migration.name} on {path.name}? {ROWS} rows change", needs="permission")
                 if allowed("Run migration?"):
                     break
                 kit.report("working", f"You said no to {migration.name}: looking at the plan again")

@@ -36,10 +36,10 @@ class Kit:
         code = "" if os.environ.get("NO_COLOR") else COLOURS[colour]
         print(f"\x1b[{code}m{text}\x1b[0m" if code else text, end=end, flush=True)
 
-    def report(self, state: str, message: str, link: str = "", *, needs_attention: bool = False) -> None:
+    def report(self, state: str, message: str, link: str = "", *, needs: str = "") -> None:
         """Report, and show in the terminal that it was reported."""
         with self._told():
-            if not self._reporter.status(state, message, link, needs_attention=needs_attention):
+            if not self._reporter.status(state, message, link, needs=needs):
                 return
         mark, colour = {
             "working": ("*", "cyan"),

@@ -49,7 +49,8 @@ async def pty(hub: Hub, request: Request) -> Response:
     if agent is None or "\0" in command:
         raise Refused(400, "Agent is not part of the workspace's latest build.")
 
-    program = agent.program(command, url=hub.url, owner=hub.site.user.username)
+    socket = hub.agent_sockets.path(agent.id)
+    program = agent.program(command, url=hub.url, owner=hub.site.user.username, socket=socket)
     sized = replace(program, columns=columns, rows=rows)
     if container := query.get("container", ""):
         try:

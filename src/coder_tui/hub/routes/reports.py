@@ -12,15 +12,11 @@ from coder_tui.hub.core import Hub
 from coder_tui.hub.logs import Pushed, add_source, checked_lines, push
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.reporters import reporting
-from coder_tui.hub.sanitize import ui_text
+from coder_tui.hub.reporting import report
 from coder_tui.hub.views import log_source
 from coder_tui.hub.web import answer, body_uuid, read_json, route
-from coder_tui.hub.witnesses import Report
-from coder_tui.report.states import HOOK_ICON
 from coder_tui.wire.logs import PatchLogs, PostLogSource
-from coder_tui.wire.statuses import MESSAGE_LIMIT, AppState, PatchAppStatus
-
-_STATES = {state.value for state in AppState}
+from coder_tui.wire.statuses import PatchHubAppStatus
 
 
 def routes(hub: Hub) -> list[Route]:
@@ -33,28 +29,9 @@ def routes(hub: Hub) -> list[Route]:
 
 
 async def app_status(hub: Hub, request: Request) -> Response:
-    """PATCH /workspaceagents/me/app-status. Checks in Coder's order (since v2.32): state, message, slug.
-
-    What a hook says is weighed against what else is known of the app, and stored where it changes the state.
-    """
+    """PATCH /workspaceagents/me/app-status."""
     agent, only = await reporting(hub, request)
-    body = await read_json(request, PatchAppStatus)
-    state = body.state.lower()
-    if state not in _STATES:
-        raise Refused(400, "Failed to parse request.", f"Invalid state: {body.state[:80]}")
-    if len(body.message.encode()) > MESSAGE_LIMIT:
-        rule = f"Message must be less than {MESSAGE_LIMIT} characters."
-        raise Refused(400, "Message is too long.", rule, fields={"message": rule})
-    if body.app_slug not in ({only} if only else agent.apps):
-        raise Refused(400, "Failed to get workspace app.", f'No app found with slug "{body.app_slug[:80]}"')
-    report = Report(
-        state, ui_text(body.message), body.uri.replace("\0", ""), body.icon.replace("\0", ""), body.needs_user_attention
-    )
-    watch = hub.witnesses.of(agent, body.app_slug)
-    if report.icon == HOOK_ICON:
-        await watch.hooked(report)
-    else:
-        await watch.reported(report)
+    await report(hub, agent, await read_json(request, PatchHubAppStatus), only)
     return answer(None)
 
 
