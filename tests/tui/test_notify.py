@@ -141,7 +141,7 @@ async def test_the_command_gets_json_and_its_trouble_is_said_once(tmp_path: Path
 async def test_a_desktop_that_is_not_there_is_said() -> None:
     desk = Desk(Settings(asks=("desktop",), failed=("desktop",)), {"PATH": ""})
     told = desk.notifier.try_out(0)
-    assert told == "bell, not the terminal, which is not known to show any, desktop"
+    assert told == "Called by bell, desktop. This terminal is not known to show notifications (coder-tui doctor)."
     [work] = desk.work
     await work
     [complaint] = desk.complaints

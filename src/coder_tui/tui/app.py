@@ -169,7 +169,7 @@ class CockpitApp(App[None], inherit_bindings=False):
     def test_notification(self) -> None:
         """Call as an agent would, now."""
         told = self._notifier.try_out(sum(alert.open for alert in self.source.snapshot.alerts))
-        self.notify(f"Called by: {told}.", markup=False, timeout=8)
+        self.notify(told, markup=False, timeout=8)
 
     @property
     def focus_known(self) -> bool | None:

@@ -82,15 +82,16 @@ class Notifier:
         return None if wake is None else max(0.0, wake - self._seconds())
 
     def try_out(self, count: int) -> str:
-        """Call by every channel in use, whatever the policy says; which these were, in words."""
+        """Call by every channel in use, whatever the policy says; which these were, in sentences."""
         call = trial(self._settings)
         self._send(call, count)
-        names: list[str] = [name for name in CHANNELS if name in call.channels]
-        if self._outer.form == "none" and "terminal" in names:
-            names[names.index("terminal")] = "not the terminal, which is not known to show any"
-        if not self._settings.command and "command" in names:
-            names.remove("command")
-        return ", ".join(names) or "no channel: every level in [notify] is empty"
+        dumb = self._outer.form == "none" and "terminal" in call.channels
+        silent = {"terminal"} if dumb else set()
+        if not self._settings.command:
+            silent.add("command")
+        names = [name for name in CHANNELS if name in call.channels - silent]
+        told = f"Called by {', '.join(names)}." if names else "No channel is in use."
+        return f"{told} This terminal is not known to show notifications (coder-tui doctor)." if dumb else told
 
     @property
     def speaks(self) -> bool:
