@@ -18,8 +18,9 @@ from starlette.websockets import WebSocket
 from coder_tui.client.rest import RestClient
 from coder_tui.errors import ApiError, NotFoundError, UsageError
 from coder_tui.feeds.closeups import Details, Known, Network, Trouble
-from coder_tui.feeds.looks import DETAILS_EVERY, PORTS_EVERY, Looks, _together
+from coder_tui.feeds.looks import DETAILS_EVERY, PORTS_EVERY, Looks
 from coder_tui.feeds.source import AgentRef
+from coder_tui.feeds.together import together
 from coder_tui.fleet.snapshot import Key, LinkState
 from coder_tui.wire.base import encode
 from coder_tui.wire.workspaces import CreateWorkspace, Workspace, WorkspaceBuild, WorkspaceBuildParameter
@@ -293,13 +294,13 @@ async def test_together_closes_every_source_and_passes_faults_on() -> None:
         finally:
             closed.append(name)
 
-    assert sorted([str(one) async for one in _together(source("a", 1, 2), source("b", 3))]) == ["1", "2", "3"]
+    assert sorted([str(one) async for one in together(source("a", 1, 2), source("b", 3))]) == ["1", "2", "3"]
     closed.clear()
-    async with aclosing(_together(source("endless", 1), source("b"))) as events:
+    async with aclosing(together(source("endless", 1), source("b"))) as events:
         assert await anext(events) == 1
     assert sorted(closed) == ["b", "endless"]
     closed.clear()
     with pytest.raises(ApiError):
-        async for _ in _together(source("endless"), source("bad", ApiError("x", status=500))):
+        async for _ in together(source("endless"), source("bad", ApiError("x", status=500))):
             pass
     assert sorted(closed) == ["bad", "endless"]

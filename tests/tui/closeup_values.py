@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from ipaddress import IPv4Address
 
 from tests.tui.small_fleet import NOW, ago
 
-from coder_tui.feeds.source import Details, Network, Ports
+from coder_tui.feeds.source import AgentSide, Details, Measured, Network, NodeReport, Ports, Probe, Report, Sample
 from coder_tui.wire.agents import (
     DerpLatency,
     ListeningPort,
@@ -22,6 +24,7 @@ from coder_tui.wire.containers import Container, ContainerList, ContainerPort, D
 from coder_tui.wire.logs import WorkspaceAgentLogSource
 from coder_tui.wire.network import AgentConnectionInfo, DerpMap, DerpNode, DerpRegion
 from coder_tui.wire.statuses import WorkspaceAppStatus
+from coder_tui.wire.stun import Mapped
 from coder_tui.wire.workspaces import (
     ProvisionerJob,
     Workspace,
@@ -206,4 +209,33 @@ NETWORK = Network(
         "Sydney": DerpLatency(latency_ms=291.0),
     },
     round_trip_ms=23.4,
+)
+
+_US = Mapped(IPv4Address("203.0.113.9"), 51820)
+_REPORT = Report(
+    NOW,
+    (
+        NodeReport(1, "1a", "derp1.acme.io", Probe(18.2), Probe(14.6, mapped=_US)),
+        NodeReport(1, "1b", "stun1.acme.io", stun4=Probe(why="no answer in time")),
+        NodeReport(999, "999a", "dev.acme.io", Probe(71.3)),
+    ),
+    round_trip_ms=23.4,
+    clock_skew=0.3,
+)
+MEASURED = replace(
+    NETWORK,
+    status="connected",
+    measured=Measured(
+        _REPORT,
+        tuple(
+            Sample(
+                NOW - timedelta(seconds=15 * (39 - place)),
+                None if place == 12 else 21.0 + (place * 7) % 11 + (46 if place == 30 else 0),
+                {1: 12.0 + (place * 5) % 7, 999: 71.0} if place != 20 else {},
+            )
+            for place in range(40)
+        ),
+        complete=True,
+    ),
+    side=AgentSide("connected", 1, {1: 11.7, 999: 61.4}, ("10.0.0.7:41641", "198.51.100.4:41641")),
 )

@@ -245,6 +245,7 @@ class StoreSource:
         self.port_look = Look[Ports]()
         self.container_look = Look[ContainerList]()
         self.network_look = Look[Network]()
+        self.measured: list[str] = []
         if workspaces:
             self.apply(
                 *(DeploymentChanged(Deployment(name=name, url=f"https://{name}.io", link=link)) for name in names)
@@ -323,6 +324,9 @@ class StoreSource:
 
     def network(self, agent: AgentRef) -> AsyncIterator[Known[Network] | Trouble]:
         return self.network_look.follow(agent)
+
+    def measure(self, deployment: str) -> None:
+        self.measured.append(deployment)
 
     async def extend(self, key: Key, by: timedelta) -> datetime:
         if self.error is not None:

@@ -8,34 +8,77 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tui.closeup_kit import stage
-from tests.tui.closeup_values import NETWORK
+from tests.tui.closeup_values import MEASURED, NETWORK
 
 from coder_tui.feeds.source import Network
 from coder_tui.tui.layout import RIGHT, TOP, Page
-from coder_tui.tui.reach import lines_of, node_words
+from coder_tui.tui.plot import FAILED
+from coder_tui.tui.reach import SHOWN, lines_of, node_words
 from coder_tui.tui.widgets.trail import labels
 from coder_tui.wire.network import AgentConnectionInfo, DerpMap, DerpNode, DerpRegion
 
 
+def facts_of(network: Network) -> dict[str, str]:
+    return {one.label: one.value for one in lines_of(network) if one.kind == "fact"}
+
+
 def test_regions_stand_nearest_first_and_home_is_marked() -> None:
-    lines = lines_of(NETWORK)
-    regions = [(one.label, one.latency, one.preferred) for one in lines if one.kind == "region"]
+    lines = lines_of(MEASURED)
+    regions = [(one.label, one.ours, one.theirs, one.home) for one in lines if one.kind == "region"]
     assert regions == [
-        ("Frankfurt", 11.7, True),
-        ("Coder Embedded Relay", 61.4, False),
-        ("Sydney", 291.0, False),  # of the agent only
+        ("Frankfurt", 14.6, 11.7, True),
+        ("Coder Embedded Relay", 71.3, 61.4, False),
+        ("Sydney", None, 291.0, False),  # of the agent only
     ]
-    nodes = {one.label: one.value for one in lines if one.kind == "node"}
+    nodes = {one.label: (one.value, one.aside, one.voice) for one in lines if one.kind == "node"}
     assert nodes == {
-        "derp1.acme.io": "relay https:443, STUN 3478",
-        "stun1.acme.io": "STUN 19302",
-        "dev.acme.io": "relay https:443",
+        "derp1.acme.io": ("relay https:443, STUN 3478", "HTTPS 18 ms, STUN 15 ms", "muted"),
+        "stun1.acme.io": ("STUN 19302", "no answer in time", "failed"),
+        "dev.acme.io": ("relay https:443", "HTTPS 71 ms", "muted"),
     }
-    facts = {one.label: one.value for one in lines if one.kind == "fact"}
+    facts = facts_of(MEASURED)
     assert facts["Direct"] == "allowed"
     assert facts["Agent's home"] == "Frankfurt"
+    assert facts["Agent's addresses"] == "10.0.0.7:41641, 198.51.100.4:41641"
+    assert facts["Our address"] == "203.0.113.9:51820"
     assert facts["API round trip"] == "23 ms from here"
+    assert facts["Our clock"] == "in step with the deployment's"
     assert facts["Names end in"] == ".coder"
+
+
+def test_the_path_comes_first_with_why_then_warnings_with_their_fix() -> None:
+    words = [(one.kind, one.label) for one in lines_of(MEASURED)]
+    assert words[:6] == [
+        ("heading", "Path"),
+        ("path", "direct"),
+        ("text", "UDP works from here, and the agent offers 2 addresses."),
+        ("heading", "Warnings"),
+        ("warning", "1 of 2 STUN servers do not answer: stun1.acme.io (no answer in time)"),
+        ("text", "Allow outgoing UDP to it; one that answers is enough."),
+    ]
+    disabled = MEASURED.info.model_copy(update={"disable_direct_connections": True})
+    relayed = lines_of(replace(MEASURED, info=disabled))[1]
+    assert (relayed.label, relayed.voice, relayed.aside) == ("relayed by Frankfurt", "quiet", "about 26 ms")
+    running = replace(MEASURED, measured=replace(MEASURED.measured, complete=False, done=1, total=3))
+    assert [one.label for one in lines_of(running)][1] == "measuring 1 of 3 nodes…"
+    assert not [one for one in lines_of(running) if one.kind == "warning"]  # half a netcheck warns of nothing
+    nothing = lines_of(Network(AgentConnectionInfo(), {}))
+    assert nothing[1].label == "through the deployment's API only"
+
+
+def test_the_plot_shows_failures_and_gaps() -> None:
+    plots = [one for one in lines_of(MEASURED) if one.kind == "plot"]
+    assert [one.label for one in plots] == ["API round trip", "30 ms (21 to 68)", "Frankfurt", "18 ms (12 to 18)"]
+    api, relay = plots[0].slots, plots[2].slots
+    assert (len(api), api[12], relay[20]) == (40, FAILED, relay[21])  # a hole of one slot is none
+    assert {one.top for one in plots} == {100.0}
+
+
+def test_a_map_of_a_thousand_regions_is_listed_in_part() -> None:
+    regions = {str(number): DerpRegion(region_id=number, region_name=f"R{number}") for number in range(1, 1001)}
+    lines = lines_of(Network(AgentConnectionInfo(derp_map=DerpMap(regions=regions)), {}))
+    assert len([one for one in lines if one.kind == "region"]) == SHOWN
+    assert [one.value for one in lines if one.key == "more"] == [f"{1000 - SHOWN} regions more"]
 
 
 def test_node_words() -> None:
@@ -45,8 +88,7 @@ def test_node_words() -> None:
 
 
 def test_what_is_not_known_is_not_claimed() -> None:
-    lines = lines_of(Network(AgentConnectionInfo(disable_direct_connections=True, derp_force_websockets=True), {}))
-    facts = {one.label: one.value for one in lines if one.kind == "fact"}
+    facts = facts_of(Network(AgentConnectionInfo(disable_direct_connections=True, derp_force_websockets=True), {}))
     assert facts["Direct"].startswith("disabled")
     assert facts["Relays speak"] == "WebSockets only"
     assert facts["None"] == "the deployment has no relay"
@@ -68,13 +110,19 @@ def test_any_map_has_lines_with_keys_of_their_own(regions: dict[str, DerpRegion]
 
 async def test_what_is_shown_and_follows() -> None:
     async with stage(Page.NETWORK) as on:
-        text = await on.shows("DERP regions")
-        home = next(line for line in text.splitlines() if line.startswith("   Frankfurt"))
-        assert home.split()[-3:] == ["home", "12", "ms"]
+        on.source.network_look.tell(MEASURED)
+        text = await on.shows("✓ home")
+        home = next(line for line in text.splitlines() if line.startswith("   Frankfurt ✓ home"))
+        assert "15 ms" in home
+        assert "agent 12 ms" in home
         info = NETWORK.info.model_copy(update={"disable_direct_connections": True})
-        on.source.network_look.tell(replace(NETWORK, info=info))
-        await on.shows("disabled: everything goes through a relay")
-        await on.to("node/1/1a")
+        on.source.network_look.tell(replace(MEASURED, info=info))
+        await on.shows("relayed by Frankfurt")
+        await on.shows("Direct connections are disabled on this deployment.")
+        assert on.source.measured == []
+        await on.press("m")
+        assert on.source.measured == ["acme"]
+        await on.to("node/1/0/1a")
         await on.press("y")
         assert on.pilot.app.clipboard == "derp1.acme.io"
 

@@ -19,6 +19,7 @@ from coder_tui.tui.layout import Page
 from coder_tui.tui.panes.closeup import CloseUp
 from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
+from coder_tui.tui.panes.network import NetworkPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.player import PlayerApp
 from coder_tui.tui.reasons import Situation, link_problem, reason
@@ -34,6 +35,7 @@ HOLDERS = {
     "list": LineList,
     "page": CloseUp,
     "containers": ContainersPane,
+    "network": NetworkPane,
     "logs": LogsPane,
     "terminal": TerminalPane,
     "copy": TerminalPane,

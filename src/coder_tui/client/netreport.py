@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from coder_tui.client.tailnet import PeerNode
+    from coder_tui.wire.agents import DerpLatency
     from coder_tui.wire.network import DerpMap, DerpNode, DerpRegion
     from coder_tui.wire.stun import Mapped
 
@@ -113,13 +114,17 @@ class Report:
         return [probe.mapped for probe in probes if probe is not None and probe.mapped is not None]
 
 
+EMPTY = Report(datetime.min.replace(tzinfo=UTC))
+"""Before anything was measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One point of the plot: when, the API's round trip, and each region's latency."""
+    """One point of the plot: when, the API's round trip, and the latency of each region tried (None: in vain)."""
 
     at: datetime
     round_trip_ms: float | None
-    regions: Mapping[int, float]
+    regions: Mapping[int, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +158,7 @@ def plan(derp_map: DerpMap | None, *, first: Iterable[int] = (), most: int = MAX
     Regions named by `first` come first, the others by their ids.
     """
     wanted = {region: place for place, region in enumerate(first)}
-    named = {region.region_id: region for region in (derp_map.regions.values() if derp_map else ()) if region.nodes}
+    named = {region.region_id: region for region in _regions(derp_map) if region.nodes}
     regions = sorted(named.values(), key=lambda region: (wanted.get(region.region_id, len(wanted)), region.region_id))
     rounds = zip_longest(*(_useful(region)[:PER_REGION] for region in regions))
     every = [
@@ -195,7 +200,7 @@ def _score(score: float | None) -> float:
 
 def region_name(derp_map: DerpMap | None, region: int | None) -> str:
     """What people call a region. The text is raw."""
-    for one in derp_map.regions.values() if derp_map else ():
+    for one in _regions(derp_map):
         if one.region_id == region:
             return one.region_name or one.region_code or str(region)
     return f"region {region}"
@@ -208,6 +213,8 @@ def clock_skew(dated: tuple[datetime, str] | None, round_trip_ms: float | None) 
     """
     if dated is None:
         return None
+    from email.utils import parsedate_to_datetime  # loads a good deal that the first frame need not wait for
+
     ours, text = dated
     try:
         theirs = parsedate_to_datetime(text)
@@ -216,3 +223,23 @@ def clock_skew(dated: tuple[datetime, str] | None, round_trip_ms: float | None) 
         return (ours - theirs).total_seconds() - 0.5 - (round_trip_ms or 0.0) / 2000
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+
+
+def agent_side(
+    derp_map: DerpMap | None, status: str, latency: Mapping[str, DerpLatency], peer: PeerNode | None
+) -> AgentSide:
+    """What is known of the agent's end: by the coordinator where it told (`peer`), else by its REST latencies."""
+    ids = {name: one.region_id for one in _regions(derp_map) for name in (one.region_code, one.region_name) if name}
+    told = {ids[name]: one.latency_ms for name, one in latency.items() if name in ids}
+    home = next((ids[name] for name, one in latency.items() if one.preferred and name in ids), None)
+    if peer is None or peer.kind != "node":
+        return AgentSide(status, home, told)
+    for key, seconds in peer.derp_latency.items():
+        region, _, _ = key.partition("-")  # `<region>-v4`, `<region>-v6`
+        if region.isascii() and region.isdecimal() and 0 < seconds < 60:
+            told[int(region)] = min(seconds * 1000, told.get(int(region), seconds * 1000))
+    return AgentSide(status, peer.preferred_derp or home, told, peer.endpoints)
+
+
+def _regions(derp_map: DerpMap | None) -> Iterable[DerpRegion]:
+    return derp_map.regions.values() if derp_map else ()

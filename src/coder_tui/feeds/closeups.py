@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from coder_tui.client.netreport import AgentSide, Measured
+
 if TYPE_CHECKING:
     # the first frame does not wait for the wire's models
     from coder_tui.wire.agents import DerpLatency, ListeningPort, WorkspaceAgent, WorkspaceAgentMetadata
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from coder_tui.wire.workspaces import Workspace, WorkspaceResource
 
 T_co = TypeVar("T_co", covariant=True)
+
+NOTHING, UNKNOWN = Measured(), AgentSide()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,14 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """How one agent is reached. `latency` is the agent's own, by region name; `round_trip_ms` is ours to the API."""
+    """How one agent is reached. `latency` is the agent's own, by region name; `round_trip_ms` is ours to the API.
+
+    `measured` is what we measure to the map's nodes, `side` what is known of the agent's end.
+    """
 
     info: AgentConnectionInfo
     latency: Mapping[str, DerpLatency]
     round_trip_ms: float | None = None
+    status: str = ""
+    measured: Measured = NOTHING
+    side: AgentSide = UNKNOWN

@@ -184,6 +184,10 @@ class Cockpit:
         """How it is reached."""
         return self._look(agent, lambda looks: looks.network(agent.agent_id))
 
+    def measure(self, deployment: str) -> None:
+        """Measure the way to its relays now."""
+        self._feed(deployment).measure()
+
     async def _look(
         self, agent: AgentRef, choose: Callable[[Looks], AsyncGenerator[T, None]]
     ) -> AsyncGenerator[T, None]:

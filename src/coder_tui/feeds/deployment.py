@@ -148,6 +148,11 @@ class DeploymentFeed:
             await self._up.wait()
         return self._looks
 
+    def measure(self) -> None:
+        """See `Looks.measure`; nobody looks while `run()` is not running."""
+        if self._looks is not None:
+            self._looks.measure()
+
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach to a terminal of this deployment; nothing happens before it is iterated."""
         from coder_tui.client.pty import PtyStream

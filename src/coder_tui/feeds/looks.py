@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from coder_tui.client.backoff import Backoff, Clock
 from coder_tui.client.rest import RestClient
@@ -19,9 +19,10 @@ from coder_tui.client.streams import WatchEnded, WatchLost
 from coder_tui.client.streams_more import CloserStreams, Got
 from coder_tui.errors import CoderTuiError, NotFoundError, UsageError
 from coder_tui.feeds.closeups import Details, Known, Network, Ports, Trouble
+from coder_tui.feeds.network import NetworkLook
+from coder_tui.feeds.together import together
 from coder_tui.text import one_line
 from coder_tui.wire.containers import ContainerList
-from coder_tui.wire.network import DerpMap
 from coder_tui.wire.workspaces import Workspace
 
 PORTS_EVERY = 10.0
@@ -40,6 +41,7 @@ class Looks:
     def __init__(self, rest: RestClient, clock: Clock) -> None:
         self._rest, self._clock = rest, clock
         self._streams = CloserStreams(rest, clock)
+        self._network = NetworkLook(rest, self._streams, clock)
         self._listeners: dict[str, set[asyncio.Queue[Workspace]]] = {}
         self._extending = asyncio.Lock()
 
@@ -57,7 +59,7 @@ class Looks:
             self._told(workspace_id, agent_id),
             self._streams.metadata(agent_id),
         )
-        async with aclosing(_together(*sources)) as events:
+        async with aclosing(together(*sources)) as events:
             async for event in events:
                 if isinstance(event, Trouble):
                     yield event
@@ -95,28 +97,15 @@ class Looks:
                         yield _trouble(event)
 
     async def network(self, agent_id: str) -> AsyncGenerator[Known[Network] | Trouble, None]:
-        """`GET /workspaceagents/{id}/connection` and the agent's latencies; `GET /derp-map` followed beside it."""
-        base: Network | None = None
-        followed: DerpMap | None = None
-        sources = (self._polled(lambda: self._read_network(agent_id), NETWORK_EVERY), self._streams.derp_map())
-        async with aclosing(_together(*sources)) as events:
+        """`GET /workspaceagents/{id}/connection` and the agent's latencies, with all that `NetworkLook` adds."""
+        read = self._polled(lambda: self._read_network(agent_id), NETWORK_EVERY)
+        async with aclosing(self._network.follow(agent_id, read)) as events:
             async for event in events:
-                if isinstance(event, Trouble):
-                    yield event
-                    if event.retry_at is None:
-                        return
-                    continue
-                if isinstance(event, Known):
-                    base = event.value
-                elif isinstance(event, Got):
-                    followed = event.value
-                elif isinstance(event, WatchLost | WatchEnded):
-                    followed = None  # what is read every half minute is newer
-                    continue
-                if base is not None:
-                    if followed is not None:
-                        base = replace(base, info=base.info.model_copy(update={"derp_map": followed}))
-                    yield Known(base, self._clock.now())
+                yield event
+
+    def measure(self) -> None:
+        """Measure the network now: who looks at it hears of it."""
+        self._network.measure()
 
     async def extend(self, workspace_id: str, by: timedelta) -> datetime:
         """`PUT /workspaces/{id}/extend`: the deadline as it is now, and `by` later; no later than the template allows.
@@ -156,7 +145,7 @@ class Looks:
 
     async def _read_network(self, agent_id: str) -> Network:
         info, agent = await asyncio.gather(self._rest.connection_info(agent_id), self._rest.agent(agent_id))
-        return Network(info, dict(agent.latency), self._rest.latency_ms)
+        return Network(info, dict(agent.latency), self._rest.latency_ms, status=agent.status)
 
     async def _polled(self, read: Callable[[], Awaitable[T]], every: float) -> AsyncGenerator[Known[T] | Trouble, None]:
         """Read again and again; what no retry would help ends it."""
@@ -195,34 +184,3 @@ def _why(event: WatchLost | WatchEnded) -> str:
 
 def _trouble(event: WatchLost | WatchEnded) -> Trouble:
     return Trouble(event.why, event.retry_at) if isinstance(event, WatchLost) else Trouble(str(event.error))
-
-
-async def _together(*sources: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-    """What any of them yields, in the order it comes. Ends when all have; closes them all, whatever happens."""
-    queue: asyncio.Queue[tuple[Any, BaseException | None, bool]] = asyncio.Queue()
-
-    async def pump(source: AsyncGenerator[Any, None]) -> None:
-        fault: BaseException | None = None
-        try:
-            async with aclosing(source):
-                async for event in source:
-                    queue.put_nowait((event, None, False))
-        except Exception as error:  # raised again where it is read
-            fault = error
-        queue.put_nowait((None, fault, True))
-
-    tasks = [asyncio.create_task(pump(source), name=f"look:{place}") for place, source in enumerate(sources)]
-    left = len(tasks)
-    try:
-        while left:
-            event, fault, over = await queue.get()
-            if fault is not None:
-                raise fault
-            if over:
-                left -= 1
-            else:
-                yield event
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

@@ -23,6 +23,8 @@ from coder_tui.client.events import (
     PtyOpened,
     PtyOutput,
 )
+from coder_tui.client.netreport import EMPTY, AgentSide, Measured, NodeReport, Probe, Report, Sample
+from coder_tui.client.verdict import Path, verdict, warnings
 from coder_tui.feeds.closeups import Details, Known, Network, Ports, Trouble
 from coder_tui.fleet.snapshot import Alert, Key, Snapshot
 
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from coder_tui.wire.containers import ContainerList
 
 __all__ = [
+    "EMPTY",
     "AgentRef",
+    "AgentSide",
     "Details",
     "Known",
     "LogBatch",
@@ -38,8 +42,12 @@ __all__ = [
     "LogLine",
     "LogMark",
     "LogNote",
+    "Measured",
     "Network",
+    "NodeReport",
+    "Path",
     "Ports",
+    "Probe",
     "PtyEnded",
     "PtyEvent",
     "PtyLost",
@@ -47,9 +55,13 @@ __all__ = [
     "PtyOutput",
     "PtyStream",
     "PtyTarget",
+    "Report",
+    "Sample",
     "Source",
     "Trouble",
     "shell_token",
+    "verdict",
+    "warnings",
 ]
 
 
@@ -152,7 +164,10 @@ class Source(Protocol):
         """Its containers: watched where the deployment can, else looked at every ten seconds."""
 
     def network(self, agent: AgentRef) -> AsyncIterator[Known[Network] | Trouble]:
-        """How it is reached: the DERP map whenever it changes, and its latencies."""
+        """How it is reached: the DERP map whenever it changes, its own latencies, and ours, measured meanwhile."""
+
+    def measure(self, deployment: str) -> None:
+        """Measure the way to the deployment's relays now. Who looks at a network of it hears of it."""
 
     async def build(self, key: Key, transition: str) -> None:
         """Start, stop or restart (`start`, `stop`, `restart`) a workspace. Raises CoderTuiError."""

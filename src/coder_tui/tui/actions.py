@@ -107,6 +107,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="list", shown_key="ctrl+u"),
     Action("list.open", "enter", "open", "Open: go to its timeline or terminal, show a hidden value", scope="list"),
     Action("page.copy", "y", "copy", "Copy the value, address or name under the cursor", scope="page", footer=True),
+    Action("network.measure", "m", "measure", "Measure the latencies now", scope="network", footer=True),
     Action(
         "containers.terminal", "t", "enter it", "Attach a terminal in this container", scope="containers", footer=True
     ),
@@ -180,7 +181,7 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID = {action.id: action for action in ACTIONS}
 
-_WIDER = {"containers": "page", "page": "list", "list": "app", "logs": "app"}
+_WIDER = {"containers": "page", "network": "page", "page": "list", "list": "app", "logs": "app"}
 
 
 def scopes(nearest: str) -> list[str]:

@@ -23,6 +23,7 @@ from coder_tui.tui.panes.closeup import CloseUp
 from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.needs import NeedsPane
+from coder_tui.tui.panes.network import NetworkPane
 from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.states import path_of
@@ -149,7 +150,7 @@ class Navigation(Commands):
         if pane is self.terminal:
             return "copy" if pane.looking_back else "terminal" if pane.captures_keys else "app"
         if isinstance(pane, CloseUp):
-            return "containers" if isinstance(pane, ContainersPane) else "page"
+            return pane.id if isinstance(pane, ContainersPane | NetworkPane) and pane.id else "page"
         return "app" if pane is None else "logs" if pane is self.logs else "list"
 
     def on_descendant_focus(self) -> None:
