@@ -16,11 +16,13 @@ from coder_tui.tui import glyphs
 from coder_tui.tui.actions import ACTIONS, BY_ID
 from coder_tui.tui.app import CockpitApp
 from coder_tui.tui.layout import Page
+from coder_tui.tui.panes.agents import AgentsPane
 from coder_tui.tui.panes.closeup import CloseUp
 from coder_tui.tui.panes.containers import ContainersPane
 from coder_tui.tui.panes.logs import LogsPane
 from coder_tui.tui.panes.network import NetworkPane
 from coder_tui.tui.panes.terminal import TerminalPane
+from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.player import PlayerApp
 from coder_tui.tui.reasons import Situation, link_problem, reason
 from coder_tui.tui.screens.cockpit import CockpitScreen
@@ -33,6 +35,9 @@ from coder_tui.tui.widgets.lines import LineList
 HOLDERS = {
     "app": CockpitScreen,
     "list": LineList,
+    "fleet": AgentsPane,
+    "timeline": TimelinePane,
+    "replay": CockpitScreen,
     "page": CloseUp,
     "containers": ContainersPane,
     "network": NetworkPane,

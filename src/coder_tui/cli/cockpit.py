@@ -49,7 +49,15 @@ async def _show(arguments: Namespace, config: Config, credentials: Sequence[Cred
     )
     signals = EndSignals(lambda: None)
     try:
-        await show(cockpit, signals, read_only=arguments.read_only, theme=config.theme, calls=config.notify, clipboard=config.clipboard)
+        await show(
+            cockpit,
+            signals,
+            read_only=arguments.read_only,
+            theme=config.theme,
+            calls=config.notify,
+            clipboard=config.clipboard,
+            state_dir=state_dir(),
+        )
     finally:
         await cockpit.aclose()
     for warning in cockpit.warnings:

@@ -54,6 +54,7 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
                 quiet_after=QUIET_AFTER,
                 due_within=DUE_WITHIN,
                 hub_names=[credentials.name],
+                history_days=1,
             )
             try:
                 if headless:
@@ -62,7 +63,7 @@ async def _play(arguments: Namespace, seconds: float | None, *, headless: bool) 
                             await cockpit.run()
                 else:
                     look = {"note": "demo", "read_only": arguments.read_only, "theme": arguments.theme}
-                    await show(cockpit, signals, seconds=seconds, **look)
+                    await show(cockpit, signals, seconds=seconds, state_dir=state_dir(), **look)
             finally:
                 await cockpit.aclose()
             if (headless or arguments.json) and not signals.code:

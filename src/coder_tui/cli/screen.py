@@ -27,7 +27,6 @@ from coder_tui.notify.settings import Settings
 from coder_tui.tui import app as tui_app
 from coder_tui.tui.panes.terminal import Clipboard
 
-
 _TICK = 0.1  # seconds after which what looked like the beginning of an answer was typed
 
 
@@ -149,12 +148,21 @@ async def show(
     theme: str,
     clipboard: Clipboard = "ask",
     calls: Settings = Settings(),
+    state_dir: Path | None = None,
 ) -> None:
     """Run the cockpit over `source` until it is left, a signal arrives, or `seconds` passed.
 
     Raises ConfigError (theme), and whatever bug ended it.
     """
-    app = Cockpit(source, calls=calls, title_note=note, read_only=read_only, theme=theme or None, clipboard=clipboard)
+    app = Cockpit(
+        source,
+        calls=calls,
+        title_note=note,
+        read_only=read_only,
+        theme=theme or None,
+        clipboard=clipboard,
+        state_dir=state_dir,
+    )
     await drive(app, signals, seconds)
 
 

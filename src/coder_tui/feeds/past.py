@@ -83,6 +83,17 @@ class Digest:
 
 
 @dataclass(frozen=True, slots=True)
+class Scene:
+    """The fleet as it stood at `moment`. `watched` is when somebody watched last before, `moment` itself if somebody
+    did then; `changed` are the rows that came to stand so in that very moment."""
+
+    moment: datetime
+    snapshot: Snapshot
+    watched: datetime | None
+    changed: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     """One app: seconds it waited for a person, shortest first, and seconds in each state."""
 
@@ -116,8 +127,12 @@ class Past:
         found = self._file.read(lambda db: db.execute(query, (millis(moment),)).fetchone())
         return None if found[0] is None else _time(found[0])
 
-    def changed(self, moment: datetime) -> list[Key]:
-        """The rows that changed in that millisecond."""
+    def scene(self, moment: datetime) -> Scene:
+        """All that a replay shows of that moment. Raises NotFoundError when nothing was recorded before."""
+        snapshot = self.at(moment)
+        return Scene(moment, snapshot, self.watched(moment), tuple(self._changed(moment)))
+
+    def _changed(self, moment: datetime) -> list[Key]:
         found = self._file.read(
             lambda db: db.execute(
                 "SELECT deployment, workspace_id, agent, app FROM moment JOIN place ON place.id = moment.place"

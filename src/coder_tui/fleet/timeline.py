@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from coder_tui.fleet.attention import asks
 from coder_tui.fleet.snapshot import App, Status
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_LOOKS = (1, 3, 6, 12, 24)  # hours
+_URGENT = ("failure", "working", "complete", "idle")  # after what asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +80,60 @@ def exact_age(delta: timedelta) -> str:
             rest = seconds % size // part
             return f"{seconds // size}{unit}{rest:02d}{name}" if rest else f"{seconds // size}{unit}"
     return f"{seconds}s"
+
+
+class Told(NamedTuple):
+    """A span, and which app said it."""
+
+    span: Span
+    app: App
+
+
+def merged(apps: Iterable[App]) -> tuple[Told, ...]:
+    """The spans of several apps as one timeline, newest first."""
+    found = [Told(span, app) for app in apps for span in timeline(app)]
+    return tuple(sorted(found, key=lambda told: (told.span.status.at, told.span.since), reverse=True))
+
+
+class Bucket(NamedTuple):
+    """A stretch of time: how many reports fell into it, and the most urgent status that stood in it, if any."""
+
+    reports: int = 0
+    status: Status | None = None
+
+
+def reach(apps: Iterable[App], now: datetime) -> int:
+    """How many hours back a look at these apps pays: 1, 3, 6, 12 or 24."""
+    ages = [(now - status.at).total_seconds() / _HOUR for app in apps for status in app.statuses]
+    oldest = max((age for age in ages if age <= _LOOKS[-1]), default=_LOOKS[0])
+    return next(hours for hours in _LOOKS if oldest <= hours)
+
+
+def density(apps: Iterable[App], now: datetime, hours: int, count: int) -> list[Bucket]:
+    """The last `hours` in `count` buckets, oldest first, the last one up to `now`."""
+    width = timedelta(hours=hours) / count
+    start = now - timedelta(hours=hours)
+    reports = [0] * count
+    standing: list[Status | None] = [None] * count
+
+    def stand(index: int, status: Status) -> None:
+        known = standing[index]
+        if known is None or _urgency(status) < _urgency(known):
+            standing[index] = status
+
+    for app in apps:
+        for span in timeline(app):
+            first = max(0, (span.since - start) // width)
+            last = min(count - 1, (min(span.until or now, now) - start) // width)
+            for index in range(first, last + 1):
+                stand(index, span.status)
+        for status in app.statuses:
+            if start <= status.at <= now:
+                reports[min(count - 1, (status.at - start) // width)] += 1
+    return [Bucket(*pair) for pair in zip(reports, standing, strict=True)]
+
+
+def _urgency(status: Status) -> int:
+    if asks(status):
+        return 0
+    return _URGENT.index(status.state) + 1 if status.state in _URGENT else len(_URGENT) + 1

@@ -61,10 +61,12 @@ ACTIONS: tuple[Action, ...] = (
         "Look back in the terminal: scroll, search, select, copy",
         shown_key="[",
     ),
-    Action("terminal.record", "R", "record", "Record the terminal on show to a file, or stop that"),
+    Action("terminal.record", "V", "record", "Record the terminal on show to a file (asciicast v2), or stop that"),
     Action("app.logs", "l", "logs", "Follow this agent's logs", footer=True),
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),
+    Action("app.digest", "d", "digest", "What finished, failed, asked and was missed since the last look"),
+    Action("app.replay", "R", "replay", "Travel in time: the fleet as it was, step by step"),
     Action("app.workspace", "w", "workspace", "Start, stop or restart this workspace", dangerous=True),
     Action("app.extend", "x", "extend", "Extend this workspace: it stops an hour later", footer=True, dangerous=True),
     Action("app.copy", "y", "copy", "Copy the message, or the name where there is none"),
@@ -84,6 +86,8 @@ ACTIONS: tuple[Action, ...] = (
         "Zoom the focused pane to the whole window, again to restore",
         shown_key="+",
     ),
+    Action("app.narrower", "left_curly_bracket", "narrower", "Make the lists narrower", shown_key="{"),
+    Action("app.wider", "right_curly_bracket", "wider", "Make the lists wider", shown_key="}"),
     Action("app.help", "question_mark", "help", "Keys and what they do", footer=True, shown_key="?"),
     Action("app.refresh", "ctrl+r", "refresh", "Read everything again now"),
     Action("app.back", "escape", "back", "Back: clear the filter, unzoom, return to the list", shown_key="esc"),
@@ -106,6 +110,13 @@ ACTIONS: tuple[Action, ...] = (
     Action("list.page-down", "ctrl+d,pagedown", "page down", "Half a page down", scope="list", shown_key="ctrl+d"),
     Action("list.page-up", "ctrl+u,pageup", "page up", "Half a page up", scope="list", shown_key="ctrl+u"),
     Action("list.open", "enter", "open", "Open: go to its timeline or terminal, show a hidden value", scope="list"),
+    Action("fleet.mark", "m", "mark", "Mark this row: a z M then act on all that are marked", scope="fleet"),
+    Action("fleet.mark-all", "asterisk", "mark all", "Mark every row, or none", scope="fleet", shown_key="*"),
+    Action("fleet.group", "b", "group", "Group by workspace, state, deployment, or not", scope="fleet"),
+    Action("fleet.sort", "B", "sort", "Sort by name, urgency, newest or oldest change", scope="fleet"),
+    Action("fleet.columns", "C", "columns", "Choose the columns of the Agents pane", scope="fleet"),
+    Action("timeline.whose", "m", "whose", "Whose: of this app, or of all apps of its agent", scope="timeline"),
+    Action("timeline.log", "l", "log then", "The log lines of this moment", scope="timeline", footer=True),
     Action("page.copy", "y", "copy", "Copy the value, address or name under the cursor", scope="page", footer=True),
     Action("network.measure", "m", "measure", "Measure the latencies now", scope="network", footer=True),
     Action(
@@ -132,6 +143,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs.line", "enter", "line", "This line in full: JSON and logfmt taken apart", scope="logs"),
     Action("logs.copy", "y", "copy", "Copy this line", scope="logs"),
     Action("logs.goto", "at", "go to time", "Go to a time: 14:02, or 10m ago", scope="logs", shown_key="@"),
+    Action("logs.status", "b", "status then", "What the app said at the time of this line", scope="logs"),
     Action("logs.times", "i", "times", "Times: of day, since the first line, none", scope="logs"),
     Action(
         "logs.scope",
@@ -172,6 +184,29 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("copy.open-link", "o", "open link", "Open the hyperlink here (OSC 8)", scope="copy"),
     Action("copy.done", "q,escape", "done", "Back to the program", scope="copy", footer=True, shown_key="q"),
+    Action(
+        "replay.event-back",
+        "left_square_bracket,left",
+        "event",
+        "To the event before",
+        scope="replay",
+        footer=True,
+        shown_key="[",
+    ),
+    Action(
+        "replay.event-on",
+        "right_square_bracket,right",
+        "event",
+        "To the next event",
+        scope="replay",
+        footer=True,
+        shown_key="]",
+    ),
+    Action("replay.minute-back", "comma", "-1m", "A minute back", scope="replay", footer=True, shown_key=","),
+    Action("replay.minute-on", "full_stop", "+1m", "A minute on", scope="replay", footer=True, shown_key="."),
+    Action("replay.ten-back", "less_than_sign", "-10m", "Ten minutes back", scope="replay", footer=True, shown_key="<"),
+    Action("replay.ten-on", "greater_than_sign", "+10m", "Ten minutes on", scope="replay", footer=True, shown_key=">"),
+    Action("replay.at", "at", "time", "Go to a time: 14:02, or 10m ago", scope="replay", footer=True, shown_key="@"),
     Action("player.pause", "space", "pause", "Pause, or go on", scope="player"),
     Action("player.backward", "left", "back", "Five seconds back", scope="player", shown_key="←"),
     Action("player.forward", "right", "on", "Five seconds on", scope="player", shown_key="→"),
@@ -181,7 +216,16 @@ ACTIONS: tuple[Action, ...] = (
 
 BY_ID = {action.id: action for action in ACTIONS}
 
-_WIDER = {"containers": "page", "network": "page", "page": "list", "list": "app", "logs": "app"}
+_WIDER = {
+    "replay": "app",
+    "fleet": "list",
+    "timeline": "list",
+    "containers": "page",
+    "network": "page",
+    "page": "list",
+    "list": "app",
+    "logs": "app",
+}
 
 
 def scopes(nearest: str) -> list[str]:

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.theme import Theme
 
 from coder_tui.errors import CoderTuiError
+from coder_tui.feeds.archive import Archive
 from coder_tui.feeds.source import Source
 from coder_tui.notify.records import CLEAR
 from coder_tui.notify.settings import Settings
@@ -23,6 +24,7 @@ from coder_tui.tui.actions import BY_ID
 from coder_tui.tui.notify import Notifier, Outlets
 from coder_tui.tui.panes.terminal import Clipboard
 from coder_tui.tui.screens.cockpit import CockpitScreen
+from coder_tui.tui.uistate import UiFile
 
 _PUSH_TITLE, _POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 
@@ -37,7 +39,8 @@ class CockpitApp(App[None], inherit_bindings=False):
     `title_note` is shown beside the deployments' names; `read_only` disables what changes a workspace; `theme` is a
     theme's name, with or without `coder-` (ConfigError when there is none of that name); `clock` gives aware UTC times;
     `calls` is when and how the person is called;
-    `clipboard` is what programs in terminals may do to it.
+    `clipboard` is what programs in terminals may do to it; `state_dir` is where the history is, and how the screen was
+    arranged (None: neither is kept).
     """
 
     CSS_PATH = str(Path(__file__).with_name("app.tcss"))  # absolute: subclasses elsewhere find it too
@@ -62,6 +65,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         clipboard: Clipboard = "ask",
         clock: Callable[[], datetime] = _utc_now,
         calls: Settings = Settings(),
+        state_dir: Path | None = None,
     ) -> None:
         self.themes, self._theme_errors = themes.load_themes()
         self.set_reactive(CockpitApp.theme, themes.pick(self.themes, theme))
@@ -83,7 +87,14 @@ class CockpitApp(App[None], inherit_bindings=False):
             now=clock,
         )
         self.cockpit = CockpitScreen(
-            source, clock, self._notifier, note=title_note, read_only=read_only, clipboard=clipboard
+            source,
+            clock,
+            self._notifier,
+            note=title_note,
+            read_only=read_only,
+            clipboard=clipboard,
+            archive=Archive(state_dir) if state_dir else None,
+            ui_file=UiFile(state_dir) if state_dir else None,
         )
         self._titled = False
 

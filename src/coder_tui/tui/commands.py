@@ -82,6 +82,18 @@ class Commands(Screen[None]):
         """Select another row."""
         raise NotImplementedError
 
+    def chosen(self) -> list[Row]:
+        """The marked rows, else the selected one."""
+        raise NotImplementedError
+
+    def unmark(self) -> None:
+        """Take all marks back."""
+        raise NotImplementedError
+
+    def time(self) -> datetime:
+        """The moment on show: now, or that of a replay."""
+        raise NotImplementedError
+
     def shown_alerts(self) -> list[Alert]:
         """The open alerts that are shown."""
         raise NotImplementedError
@@ -106,10 +118,19 @@ class Commands(Screen[None]):
         self.jump(rows[(places[0] + 1) % len(rows)].key if places else rows[0].key)
 
     def action_acknowledge(self) -> None:
-        """Acknowledge the selected row's alert."""
-        row = self.row()
-        if row is not None and row.alert is not None and row.alert.open:
-            self._acknowledge([row.alert], " ".join(path_of(row)))
+        """Acknowledge the alerts of the marked rows, or of the selected one."""
+        if alerts := self._chosen_alerts():
+            self._acknowledge(alerts, self._named(len(alerts), "alert"))
+
+    def _chosen_alerts(self) -> list[Alert]:
+        return [row.alert for row in self.chosen() if row.alert is not None and row.alert.open]
+
+    def _named(self, count: int, noun: str) -> str:
+        """The one chosen row's name, or how many of what."""
+        rows = self.chosen()
+        if len(rows) == 1:
+            return one_line(" ".join(path_of(rows[0])))
+        return f"{count} {noun}{'' if count == 1 else 's'}"
 
     def action_acknowledge_all(self) -> None:
         """Acknowledge what is shown."""
@@ -121,27 +142,28 @@ class Commands(Screen[None]):
         self._stand(lambda: self.source.acknowledge(alerts), f"Acknowledged {one_line(what)}. u takes it back.")
 
     def action_snooze(self) -> None:
-        """Hush the selected row's alert for a while; a small menu asks for how long."""
-        row = self.row()
-        if row is None or row.alert is None or not row.alert.open:
+        """Hush the alerts of the marked rows, or of the selected one, for a while; a small menu asks for how long."""
+        alerts = self._chosen_alerts()
+        if not alerts:
             return
-        alert, what = row.alert, " ".join(path_of(row))
+        what = self._named(len(alerts), "alert")
 
         def answered(choice: Snooze | None) -> None:
             if choice is not None:
                 done = f"Snoozed {one_line(what)} {choice.words}. u takes it back."
-                self._stand(lambda: self.source.snooze([alert], choice.until), done)
+                self._stand(lambda: self.source.snooze(alerts, choice.until), done)
 
         self.app.push_screen(SnoozeScreen(what, self.clock()), answered)
 
     def action_mute(self) -> None:
-        """Hush all alerts of the selected row, or hear them again."""
-        row = self.row()
-        if row is not None:
-            done = "Unmuted" if row.muted else "Muted"
-            end = "" if row.muted else " until M again"
-            what = one_line(" ".join(path_of(row)))
-            self._stand(lambda: self.source.mute([row.key], not row.muted), f"{done} {what}{end}. u takes it back.")
+        """Hush all alerts of the marked rows, or of the selected one; if all are hushed, hear them again."""
+        rows = self.chosen()
+        if rows:
+            muted = all(row.muted for row in rows)
+            keys = [row.key for row in rows if row.muted == muted]
+            what, end = self._named(len(keys), "app"), "" if muted else " until M again"
+            done = f"{'Unmuted' if muted else 'Muted'} {what}{end}. u takes it back."
+            self._stand(lambda: self.source.mute(keys, not muted), done)
 
     def _stand(self, change: Callable[[], None], done: str) -> None:
         try:
@@ -149,6 +171,7 @@ class Commands(Screen[None]):
         except CoderTuiError as error:
             self.tell(str(error), error=True)
         else:
+            self.unmark()
             self.tell(done)
 
     def action_undo(self) -> None:
@@ -233,7 +256,7 @@ class Commands(Screen[None]):
         """Show why the row is in its state."""
         row = self.row()
         if row is not None:
-            self.app.push_screen(ExplainScreen(row, explain(row, self.snapshot, self.clock())))
+            self.app.push_screen(ExplainScreen(row, explain(row, self.snapshot, self.time())))
 
     def action_workspace(self) -> None:
         """Start, stop or restart, once the person said yes."""

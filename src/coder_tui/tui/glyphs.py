@@ -38,6 +38,12 @@ class Glyphs:
     down: str = "↓"
     check: str = "✓"
     secret: str = "•"
+    mark: str = "◆"
+
+    @property
+    def heights(self) -> str:
+        """Eight bars, from the ground up."""
+        return "_.:-=+*#" if self.ellipsis == "~" else "▁▂▃▄▅▆▇█"
 
     def of(self, name: str) -> str:
         """The shape of a level or state word; a dot for words from the future."""
@@ -71,6 +77,7 @@ ASCII = Glyphs(
     down="v",
     check="v",
     secret="*",
+    mark="+",
 )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 MIN_COLUMNS, MIN_ROWS = 40, 10
+MIN_LEFT, MIN_RIGHT = 30, 40  # columns of the two sides, where there are two
 MEDIUM_COLUMNS, WIDE_COLUMNS = 84, 140
 
 

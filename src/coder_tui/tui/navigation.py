@@ -15,8 +15,21 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from coder_tui.feeds.source import PtyTarget
+from coder_tui.fleet.snapshot import Key, Row, Snapshot
 from coder_tui.tui.commands import Commands, shell_of
-from coder_tui.tui.layout import LISTS, RIGHT, TOP, Arrangement, Layout, Page, arrange, shown, too_small
+from coder_tui.tui.layout import (
+    LISTS,
+    MIN_LEFT,
+    MIN_RIGHT,
+    RIGHT,
+    TOP,
+    Arrangement,
+    Layout,
+    Page,
+    arrange,
+    shown,
+    too_small,
+)
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.panes.agents import AgentsPane
 from coder_tui.tui.panes.closeup import CloseUp
@@ -47,6 +60,8 @@ class Navigation(Commands):
     crumbs: Trail
     tabs: Trail
     overview: Overview
+    live: Snapshot  # the newest, also in a replay
+    selected: Key | None
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,6 +70,7 @@ class Navigation(Commands):
         self.right_page = Page.TIMELINE  # what the medium layout's right side shows
         self.top_page = Page.TIMELINE  # what the upper right of the wide layout shows
         self.zoomed = ""  # id of the pane that has the window
+        self.wider = 0  # cells by which a person made the left column wider
         self._renewed: dict[str, PtyTarget] = {}  # by the reconnect token of the session that ended
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
         self._arranged_for: Size | None = None
@@ -63,6 +79,11 @@ class Navigation(Commands):
         """Before the panes are composed: what the layout of a window of this size means for their styles."""
         self.arrangement = arrange(size.width, size.height)
         self.update_classes(_classes(self.arrangement.layout), update=False)
+
+    @property
+    def travelling(self) -> bool:
+        """Whether a replay is on show."""
+        return False
 
     def arranged(self) -> None:
         """Panes came or went: the screen follows with what depends on it."""
@@ -84,8 +105,8 @@ class Navigation(Commands):
         parts = shown(layout, self.page, self.right_page, self.zoomed, self.top_page)
         for part in _PARTS:
             self.query_one(f"#{part}").display = part in parts
-        width = self.arrangement.left if self.arrangement.left and not self.zoomed else "1fr"
-        self.query_one("#left").styles.width = width
+        left = self.left_width()
+        self.query_one("#left").styles.width = left if left and not self.zoomed else "1fr"
         self.update_classes({**_classes(layout), "-zoomed": bool(self.zoomed)}, animate=False)
         self.mark_path()
         wide = layout is Layout.WIDE
@@ -98,6 +119,26 @@ class Navigation(Commands):
         if layout is not Layout.TINY and self.focused is None and self._last_pane is not None:
             self._last_pane.focus()
         self.arranged()
+
+    def left_width(self) -> int:
+        """Cells of the left column, within bounds that leave both sides usable; 0: it has the window."""
+        left, columns = self.arrangement.left, self.size.width
+        return max(MIN_LEFT, min(left + self.wider, columns - MIN_RIGHT)) if left else 0
+
+    def widen(self, cells: int) -> None:
+        """Make the left column wider, as far as it goes."""
+        if self.arrangement.left and not self.zoomed:
+            self.wider += cells
+            self.wider = self.left_width() - self.arrangement.left
+            self._arrange()
+
+    def present(self) -> Row | None:
+        """The selected row as it is now, also in a replay."""
+        raise NotImplementedError
+
+    def leave_replay(self) -> bool:
+        """Back to now; False when it is now."""
+        raise NotImplementedError
 
     def mark_path(self) -> None:
         """The breadcrumb: where we are, and on whom."""
@@ -149,6 +190,8 @@ class Navigation(Commands):
             return "search" if pane is self.terminal else "input"
         if pane is self.terminal:
             return "copy" if pane.looking_back else "terminal" if pane.captures_keys else "app"
+        if pane is self.needs or pane is self.agents or pane is self.timeline:
+            return "replay" if self.travelling else "timeline" if pane is self.timeline else "fleet"
         if isinstance(pane, CloseUp):
             return pane.id if isinstance(pane, ContainersPane | NetworkPane) and pane.id else "page"
         return "app" if pane is None else "logs" if pane is self.logs else "list"
@@ -225,6 +268,17 @@ class Navigation(Commands):
             self.terminal.remove_class("-attached")
             self.action_leave_terminal()
 
+    @on(TimelinePane.LogAsked)
+    def _log_asked(self, message: TimelinePane.LogAsked) -> None:
+        self.go(Page.LOGS)
+        self.logs.show(self.present())
+        self.logs.seek(message.at)
+
+    @on(LogsPane.StatusAsked)
+    def _status_asked(self, message: LogsPane.StatusAsked) -> None:
+        self.go(Page.TIMELINE)
+        self.timeline.reveal(message.at)
+
     def action_record(self) -> None:
         """Record the terminal on show, or stop that."""
         self.terminal.record()
@@ -238,8 +292,8 @@ class Navigation(Commands):
 
     def mind_closeups(self, *, settled: bool) -> None:
         """Whom they are about, and, once the selection rests, that they may ask; hidden ones ask nothing."""
-        row = self.row()
-        deployment = self.snapshot.deployments.get(row.key.deployment) if row else None
+        row = self.present()
+        deployment = self.live.deployments.get(row.key.deployment) if row else None
         for pane in self.closeups.values():
             if not pane.display:
                 pane.rest()
@@ -323,8 +377,12 @@ class Navigation(Commands):
         self.filter.open()
 
     def action_back(self) -> None:
-        """One step back: the filter, the zoom, the page."""
-        if self.filter.is_open and self.page is Page.AGENTS:
+        """One step back: the replay, the marks, the filter, the zoom, the page."""
+        if not isinstance(self.focused, Input) and self.leave_replay():
+            return
+        if self.agents.marks:
+            self.unmark()
+        elif self.filter.is_open and self.page is Page.AGENTS:
             self.filter.clear()
             self.agents.focus()
         elif self.zoomed:

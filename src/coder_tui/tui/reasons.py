@@ -22,7 +22,17 @@ class Situation:
     needing: bool = False  # somebody needs a person, shown or not
     read_only: bool = False
     tiny: bool = False
+    marked: int = 0  # rows that are marked
+    marked_open: int = 0  # of them, those with an open alert
+    past: bool = False  # a replay is on show
+    history: bool = False  # what is seen is kept, and can be looked at
     terminals: int = 0  # tabs of the terminal on show; 0: none is attached
+
+
+_PRESENT = frozenset({
+    "acknowledge", "acknowledge_all", "snooze", "mute", "undo", "terminal", "shell", "new_terminal"
+})  # fmt: skip
+"""What cannot be done to the past, beside what is dangerous."""
 
 
 def link_problem(uri: str) -> str:
@@ -47,13 +57,19 @@ def reason(action: Action, now: Situation) -> str:
         return "The window is too small"
     if action.dangerous and now.read_only:
         return "Read-only: start without --read-only to change workspaces"
+    if now.past and (action.dangerous or action.name in _PRESENT):
+        return "This is the past: esc returns to now"
     match action.name:
+        case "digest" | "replay":
+            return "" if now.history else "No history is kept here"
+        case "acknowledge" | "snooze" if now.marked:
+            return "" if now.marked_open else "No marked row has an open alert"
         case "next_needing":
             return "" if now.needing else "Nobody needs you"
         case "acknowledge_all":
             return "" if now.alerts else "No alert is shown"
         case "mute":
-            return "" if row is not None else "No agent is selected"
+            return "" if row is not None or now.marked else "No agent is selected"
         case "acknowledge" | "snooze":
             if row is None or row.alert is None or not row.alert.open:
                 return "This row has no open alert"

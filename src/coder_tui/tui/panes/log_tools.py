@@ -8,11 +8,12 @@ import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from textual import on
 from textual.app import SuspendNotSupported
+from textual.message import Message
 from textual.widget import Widget
 
 from coder_tui.errors import UsageError
@@ -30,8 +31,16 @@ from coder_tui.tui.widgets.log_prompt import FILTER, FIND, SAVE, TIME, Ask, LogP
 class LogTools(Widget, can_focus=True):
     """Base of the Logs pane: its lines, its prompt, and the keys that act on the buffer in view."""
 
+    class StatusAsked(Message):
+        """What was said by that moment."""
+
+        def __init__(self, at: datetime) -> None:
+            super().__init__()
+            self.at = at
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
+        self._sought: datetime | None = None  # a moment to show once its lines are here
         self.lines = LogLines()
         self.prompt = LogPrompt()
         self.query_words, self.find_words = parse(""), parse("")
@@ -42,6 +51,11 @@ class LogTools(Widget, can_focus=True):
     @property
     def buffer(self) -> LogBuffer | None:
         """The lines in view."""
+        raise NotImplementedError
+
+    @property
+    def complete(self) -> bool:
+        """Whether the history is read."""
         raise NotImplementedError
 
     def refilter(self) -> None:
@@ -153,6 +167,39 @@ class LogTools(Widget, can_focus=True):
         if number == buffer.end:
             raise UsageError(f"no line is as young as {at:%Y-%m-%d %H:%M:%S}")
         self.lines.reveal(number)
+
+    def seek(self, at: datetime) -> None:
+        """Show the lines of that moment, once the history is read."""
+        self._sought = at
+        self.find_sought()
+
+    def find_sought(self) -> None:
+        """Go to the moment that is sought, if its lines are here by now; a log that begins later or ended says so."""
+        at, buffer = self._sought, self.buffer
+        if at is None or buffer is None or not self.complete:
+            return
+        self._sought = None
+        if not len(buffer):
+            self.tell("This log has no lines yet.")
+            return
+        number = buffer.since(at.timestamp())
+        if number == buffer.end:
+            self.tell(f"The log has nothing from {at.astimezone():%H:%M:%S} on: this is its end.")
+        elif number == buffer.first and (begins := self.time_of(number)) and begins > at:
+            self.tell(f"The log begins later, at {begins.astimezone():%a %H:%M:%S}.")
+        self.lines.reveal(min(number, buffer.end - 1))
+
+    def time_of(self, number: int) -> datetime | None:
+        """When that line was written."""
+        blocks = self.buffer.blocks(number, 1) if self.buffer is not None else []
+        return datetime.fromtimestamp(blocks[0].times[0], UTC) if blocks else None
+
+    def action_status(self) -> None:
+        """What the app had said last when the current line was written."""
+        number = self.lines.current
+        if number >= 0 and (at := self.time_of(number)):
+            self.lines.mark(number)
+            self.post_message(self.StatusAsked(at))
 
     def action_down(self) -> None:
         """One row down."""

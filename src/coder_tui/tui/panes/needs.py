@@ -7,14 +7,17 @@ from collections.abc import Callable, Sequence
 from rich.segment import Segment
 
 from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.tui.actions import bindings
 from coder_tui.tui.paint import fit, spread
+from coder_tui.tui.panes.marking import Marking
 from coder_tui.tui.states import name_of, of_row
 from coder_tui.tui.widgets.lines import LineList
 
 
-class NeedsPane(LineList[Key]):
+class NeedsPane(Marking, LineList[Key]):
     """Two lines per row: shape, workspace, level, age; then the app's message, and the deadline when it is near."""
 
+    BINDINGS = [*bindings("fleet")]
     BORDER_TITLE = "Needs you"
     ANCHORED = False  # the most urgent is on top, and stays in sight
     MAX_ROWS = 6  # more are scrolled to; the agents below keep their room
@@ -71,8 +74,10 @@ class NeedsPane(LineList[Key]):
         if line == 0:
             shape, word = (look.shape, look.word) if alert else ("due", "due")
             age = self.age(look.at) if look.at and alert else ""
+            marked = key in self.marks
             left = [
-                Segment(f"{self.glyphs.of(shape)} ", voice),
+                Segment(self.glyphs.of(shape), voice),
+                Segment(self.glyphs.mark if marked else " ", voices.bold("accent")),
                 Segment(
                     fit(row.workspace.title, width - 17, dots), voices["faint"] if row.stale else voices.bold("bright")
                 ),

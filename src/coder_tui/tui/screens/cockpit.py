@@ -12,14 +12,16 @@ from textual.containers import Horizontal, Vertical
 from textual.timer import Timer
 from textual.widgets import Static
 
+from coder_tui.feeds.archive import Archive
+from coder_tui.feeds.past import Digest
 from coder_tui.feeds.source import Source
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
+from coder_tui.tui.arranging import Arranging
 from coder_tui.tui.glyphs import ascii_only
 from coder_tui.tui.hints import hints
 from coder_tui.tui.layout import RIGHT, Layout, Page
-from coder_tui.tui.navigation import Navigation
 from coder_tui.tui.notify import Notifier
 from coder_tui.tui.overview import Overview
 from coder_tui.tui.paint import Voices
@@ -33,21 +35,24 @@ from coder_tui.tui.panes.network import NetworkPane
 from coder_tui.tui.panes.ports import PortsPane
 from coder_tui.tui.panes.terminal import Clipboard, TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
+from coder_tui.tui.replaying import REPLAY_ACTIONS
 from coder_tui.tui.screens.help import HelpScreen
+from coder_tui.tui.uistate import UiFile
 from coder_tui.tui.widgets.filterbar import FilterBar
 from coder_tui.tui.widgets.footer import FooterBar
 from coder_tui.tui.widgets.header import HeaderBar
 from coder_tui.tui.widgets.lines import LineList
+from coder_tui.tui.widgets.replay_bar import ReplayBar
 from coder_tui.tui.widgets.trail import Trail
 
 _SETTLE = 0.15  # seconds the selection must rest before streams are opened for it
 _APP_ACTIONS = {action.name: action for action in ACTIONS if action.scope == "app"}
 
 
-class CockpitScreen(Navigation):
+class CockpitScreen(Arranging):
     """Everything a person looks at."""
 
-    BINDINGS = [*bindings("app")]
+    BINDINGS = [*bindings("replay"), *bindings("app")]  # in a replay its own come first, else they are none
     AUTO_FOCUS = "#agents"
 
     def __init__(
@@ -59,11 +64,15 @@ class CockpitScreen(Navigation):
         note: str = "",
         read_only: bool = False,
         clipboard: Clipboard = "ask",
+        archive: Archive | None = None,
+        ui_file: UiFile | None = None,
     ) -> None:
         super().__init__()
+        self.archive, self.ui_file = archive, ui_file
         self.clipboard = clipboard
         self.source, self.clock, self.note, self.read_only = source, clock, note, read_only
         self.snapshot: Snapshot = source.snapshot
+        self.live = source.snapshot
         self.selected: Key | None = None
         self.overview = Overview()
         self._notifier = notifier
@@ -89,9 +98,10 @@ class CockpitScreen(Navigation):
             Page.CONTAINERS: ContainersPane(self.source, id="containers"),
             Page.NETWORK: NetworkPane(self.source, id="network"),
         }
-        self.footer = FooterBar(id="footer")
+        self.footer, self.replay_bar = FooterBar(id="footer"), ReplayBar(id="replay")
         self._lists: tuple[LineList[Any], ...] = (self.needs, self.agents, self.timeline, *self.closeups.values())
         yield self.header
+        yield self.replay_bar
         yield self.crumbs
         with Horizontal(id="body"):
             with Vertical(id="left"):
@@ -112,13 +122,17 @@ class CockpitScreen(Navigation):
         self.set_class(ascii_only(), "-ascii")
         self.dress(self.app.theme_variables)
         self.timeline.show(None)
-        self.show_snapshot(self.source.snapshot)
-        self._unsubscribe = self.source.subscribe(self.show_snapshot)
+        self.restore()
+        self.hear(self.source.snapshot)
+        self._unsubscribe = self.source.subscribe(self.hear)
         self.call_after_refresh(self.post_message, self.RefreshAsked())
 
     def on_unmount(self) -> None:
         """Hear no more."""
         self._unsubscribe()
+        self.flush()
+        if self.archive is not None:
+            self.archive.close()
 
     def dress(self, variables: Mapping[str, str]) -> None:
         """Give every part that paints its own lines the theme's voices."""
@@ -136,10 +150,18 @@ class CockpitScreen(Navigation):
 
     # --- snapshots and time ---
 
+    def hear(self, snapshot: Snapshot) -> None:
+        """A newer snapshot: shown at once, or kept for the end of the replay. It calls the person either way."""
+        self.live = snapshot
+        if self.scene is None:
+            self.show_snapshot(snapshot)
+        else:
+            self._call()
+
     def show_snapshot(self, snapshot: Snapshot) -> None:
-        """Show a newer snapshot: each part finds out by itself what of it changed."""
+        """Show this fleet: each part finds out by itself what of it changed."""
         self.snapshot = snapshot
-        now = self.clock()
+        now = self.time()
         for part in self._lists:
             part.now = now
         rows = self.filter.apply(snapshot, now)
@@ -147,7 +169,9 @@ class CockpitScreen(Navigation):
         self.needs.show(self.overview.needing, snapshot.row)
         self.needs.explain_emptiness(0 if rows is snapshot.rows else self.overview.alerts)
         self.needs.tell_hushed(self.overview.snoozed, self.overview.muted)
-        self.agents.deployments = len(snapshot.deployments)
+        self.agents.know(snapshot.deployments)
+        if changed is None:
+            self.keep_marks(rows)
         self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
         self._keep_selection()
@@ -160,7 +184,8 @@ class CockpitScreen(Navigation):
 
     def _call(self) -> None:
         """Call the person for what is new, once it has stood a moment."""
-        self._notifier.update(self.snapshot, self.overview.alerts, self.selected)
+        count = self.overview.alerts if self.scene is None else sum(alert.open for alert in self.live.alerts)
+        self._notifier.update(self.live, count, self.selected if self.scene is None else None)
         wait = self._notifier.wait
         if self._call_timer is not None:
             self._call_timer.stop()
@@ -181,9 +206,11 @@ class CockpitScreen(Navigation):
 
     def _tick(self) -> None:
         """Let ages grow where they are seen, and sleep as long as they allow: at rest almost nothing wakes up."""
-        now = self.clock()
+        now = self.time()
         counting = self.header.tell(self.snapshot, self.overview, now)
         seen = [part for part in self._lists if part.display]
+        if self.scene is not None:
+            return  # time stands still
         youngest = min((age for part in seen if (age := part.tick(now)) is not None), default=3600.0)
         wait = 1.0 if counting or youngest < 60 else 10.0 if youngest < 3600 else 60.0
         if self._tick_timer is not None:
@@ -193,7 +220,7 @@ class CockpitScreen(Navigation):
     def source_failed(self, why: str) -> None:
         """The source stopped (or runs again, when `why` is empty): said in the header, with the key that helps."""
         self.header.failure = f"{why} ({BY_ID['app.refresh'].key_text})" if why else ""
-        self.header.tell(self.snapshot, self.overview, self.clock())
+        self.header.tell(self.snapshot, self.overview, self.time())
 
     # --- selection ---
 
@@ -213,11 +240,17 @@ class CockpitScreen(Navigation):
         row = self.row()
         if row is not self._row or moved:
             self._row = row
-            self.timeline.show(row)
+            self.show_timeline(row)
+            if row is not None and self.scene is not None:
+                self.recall(row)
             self.mark_path()
             self.mind_closeups(settled=False)
             self._settle()
         self._hint()
+
+    def show_timeline(self, row: Row | None) -> None:
+        """Show this row's timeline."""
+        self.timeline.show(row)
 
     def _settle(self) -> None:
         if self._settle_timer is None:
@@ -229,8 +262,10 @@ class CockpitScreen(Navigation):
         """The selection rests: follow its logs if they are seen, and tell the source what we look at."""
         self._settle_timer = None
         if self.logs.display:
-            self.logs.show(self.row())
+            self.logs.show(self.present())
         self.mind_closeups(settled=True)
+        if self.scene is not None:
+            return  # nobody looks at what is now
         row = self.row()
         if row is not None and row.alert is not None and row.alert.standing == "new" and self.app.app_focus:
             self.source.saw([row.alert])
@@ -258,6 +293,13 @@ class CockpitScreen(Navigation):
     @on(FilterBar.Changed)
     def _filtered(self) -> None:
         self.show_snapshot(self.snapshot)
+        self.keep()
+
+    @on(TimelinePane.Switched)
+    def _switched(self) -> None:
+        if self.scene is not None and self._row is not None:
+            self.recall(self._row)
+        self.keep()
 
     def shown_alerts(self) -> list[Alert]:
         """Open alerts of the rows in Needs you."""
@@ -269,6 +311,12 @@ class CockpitScreen(Navigation):
         """What decides which actions can do something."""
         return reasons.Situation(
             row=self.row(),
+            marked=len(self.agents.marks),
+            marked_open=sum(row.alert is not None and row.alert.open for row in self.chosen())
+            if self.agents.marks
+            else 0,
+            past=self.scene is not None,
+            history=self.archive is not None,
             alerts=len(self.overview.open),
             needing=bool(self.snapshot.alerts) and self.snapshot.alerts[0].open,
             read_only=self.read_only,
@@ -282,6 +330,8 @@ class CockpitScreen(Navigation):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """None (shown, disabled) for an action of the table that can do nothing now."""
+        if action in REPLAY_ACTIONS:
+            return self.scene is not None
         found = _APP_ACTIONS.get(action)
         return None if found is not None and self.reason(found) else True
 
@@ -293,6 +343,7 @@ class CockpitScreen(Navigation):
         if self._tick_timer is not None:
             self._tick()
         self._hint()
+        self.keep()
 
     def on_descendant_blur(self) -> None:
         """The footer belongs to the focus."""
@@ -305,6 +356,37 @@ class CockpitScreen(Navigation):
     def action_help(self) -> None:
         """Show the keys."""
         self.app.push_screen(HelpScreen(self.scope(), self.reason))
+
+    def action_digest(self) -> None:
+        """Show what happened since the last look."""
+        from coder_tui.tui.screens.digest import DigestScreen  # nobody needs it for the first frame
+
+        archive, now = self.archive, self.clock()
+        if archive is None:
+            return
+
+        async def read(since: datetime) -> Digest:
+            return await archive.ask(lambda past: past.digest(since, now))
+
+        def answered(key: Key | None) -> None:
+            self.keep(looked_at=now.isoformat())
+            if key is not None:
+                self.leave_replay()
+                self.visit(key)
+
+        self.app.push_screen(DigestScreen(read, now, self.last_look), answered)
+
+    def visit(self, key: Key) -> None:
+        """Go to this row, whatever the filter says."""
+        if self.snapshot.row(key) is None:
+            self.tell("It is gone: there is no such row any more.", error=True)
+            return
+        if not self.agents.go(key):
+            self.filter.clear()
+            self.filter.apply(self.snapshot, self.time())
+        self.go(Page.AGENTS)
+        self.agents.focus()
+        self.jump(key)
 
     def action_palette(self) -> None:
         """Open the command palette."""

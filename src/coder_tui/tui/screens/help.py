@@ -18,6 +18,8 @@ from coder_tui.tui.paint import Voices
 _TITLES = {
     "app": "Everywhere",
     "list": "Lists",
+    "fleet": "Needs you and Agents",
+    "replay": "In a replay",
     "page": "Details, Ports, Containers, Network",
     "copy": "Looking back in the terminal",
 }

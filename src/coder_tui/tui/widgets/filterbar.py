@@ -59,6 +59,16 @@ class FilterBar(Vertical):
         self.display = True
         self.query_one(Input).focus()
 
+    @property
+    def text(self) -> str:
+        """The filter as it was typed."""
+        return self.query_one(Input).value.strip()
+
+    def use(self, text: str) -> None:
+        """Filter by this, as if it had been typed."""
+        self.display = bool(text)
+        self.query_one(Input).value = text
+
     def clear(self) -> None:
         """No filter any more."""
         self.query_one(Input).value = ""
@@ -72,7 +82,7 @@ class FilterBar(Vertical):
         wanted, rows = self._query, snapshot.rows
         if wanted is None:
             return rows
-        places = differing(self._rows, rows) if self._full and now - self._full < _FULL_LOOK else None
+        places = differing(self._rows, rows) if self._full and abs(now - self._full) < _FULL_LOOK else None
         if places is None:
             self._verdicts = [wanted.matches(row, snapshot, now) for row in rows]
             self._full = now

@@ -1,0 +1,209 @@
+"""What a person arranges: order, columns, marks, widths; and that all of it is there again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from textual import on
+from textual.timer import Timer
+
+from coder_tui.errors import StorageError
+from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.tui.layout import RIGHT, TOP, Page
+from coder_tui.tui.order import Group, Sort
+from coder_tui.tui.panes.agents import COLUMNS
+from coder_tui.tui.panes.marking import Marking
+from coder_tui.tui.panes.timeline import Whose
+from coder_tui.tui.replaying import Replaying
+from coder_tui.tui.uistate import UiFile, UiState
+
+_SAVE_AFTER = 1.0  # seconds without another change
+_STEP = 4  # cells by which the lists get wider or narrower
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+class Arranging(Replaying):
+    """Base of the cockpit screen: `ui_file` keeps the arrangement, None: nothing does."""
+
+    ui_file: UiFile | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ui = UiState()  # as it is on disk, or about to be
+        self._saving: Timer | None = None
+
+    # --- kept over restarts ---
+
+    def restore(self) -> None:
+        """Arrange everything as it was left. What the file says that means nothing here is ignored."""
+        if self.ui_file is None:
+            return
+        kept = self._ui = self.ui_file.load()
+        if self.ui_file.warning:
+            self.notify(self.ui_file.warning, severity="warning", markup=False, timeout=10)
+        order = self.agents.order
+        self.agents.reorder(_word(Group, kept.group, order.group), _word(Sort, kept.sort, order.sort))
+        self.agents.columns = tuple(name for name in COLUMNS if name in kept.columns)
+        self.timeline.whose = _word(Whose, kept.whose, Whose.APP)
+        self.right_page = _page(kept.right_page, RIGHT, self.right_page)
+        self.top_page = _page(kept.top_page, TOP, self.top_page)
+        self.wider = kept.wider
+        panes = {pane.id: pane for pane in (self.needs, self.agents, *map(self.pane_of, RIGHT))}
+        if kept.zoomed in panes and panes[kept.zoomed] is not self.terminal:  # that would be an empty window
+            self.zoomed = kept.zoomed
+            panes[kept.zoomed].focus()
+        if kept.filter:
+            self.filter.use(kept.filter)
+
+    def keep(self, **also: str) -> None:
+        """Something may be arranged otherwise than it was: keep it, soon."""
+        if self.ui_file is None:
+            return
+        order = self.agents.order
+        values = {
+            "group": order.group.value,
+            "sort": order.sort.value,
+            "filter": self.filter.text,
+            "right_page": self.right_page.value,
+            "top_page": self.top_page.value,
+            "zoomed": self.zoomed,
+            "whose": self.timeline.whose.value,
+            "looked_at": self._ui.looked_at,
+            **also,
+        }
+        now = UiState(columns=self.agents.columns, wider=self.wider, **values)
+        if now == self._ui:
+            return
+        self._ui = now
+        if self._saving is None:
+            self._saving = self.set_timer(_SAVE_AFTER, self._save, name="ui state")
+        else:
+            self._saving.reset()
+
+    def _save(self) -> None:
+        self._saving = None
+        self.run_worker(self._write(self._ui), name="ui state", group="save:ui", exclusive=False)
+
+    async def _write(self, state: UiState) -> None:
+        try:
+            if self.ui_file is not None:
+                await asyncio.to_thread(self.ui_file.save, state)
+        except StorageError as error:
+            self.tell(str(error), error=True)
+
+    def flush(self) -> None:
+        """The end: write what waits."""
+        if self._saving is not None and self.ui_file is not None:
+            self._saving.stop()
+            self._saving = None
+            try:
+                self.ui_file.save(self._ui)
+            except StorageError as error:
+                self.log.error(str(error))
+
+    @property
+    def last_look(self) -> datetime | None:
+        """When the digest was looked at last."""
+        try:
+            found = datetime.fromisoformat(self._ui.looked_at)
+        except ValueError:
+            return None
+        return found if found.tzinfo else None
+
+    # --- order, columns, widths ---
+
+    @on(Marking.Arranged)
+    def _arranged_anew(self, message: Marking.Arranged) -> None:
+        order = self.agents.order
+        if message.what == "columns":
+            self._choose_columns()
+        elif message.what == "group":
+            self.agents.reorder(_next(order.group), order.sort)
+        else:
+            self.agents.reorder(order.group, _next(order.sort))
+        self.agents.go(self.selected)
+        self.keep()
+
+    def _choose_columns(self) -> None:
+        from coder_tui.tui.screens.columns import ColumnsScreen
+
+        def chosen(columns: tuple[str, ...]) -> None:
+            self.agents.columns = columns
+            self.agents.refresh()
+            self.keep()
+
+        self.app.push_screen(ColumnsScreen(self.agents.columns, chosen))
+
+    def action_wider(self) -> None:
+        """More room for the lists."""
+        self.widen(_STEP)
+        self.keep()
+
+    def action_narrower(self) -> None:
+        """Less room for the lists."""
+        self.widen(-_STEP)
+        self.keep()
+
+    # --- marks ---
+
+    @on(Marking.Marked)
+    def _marked(self, message: Marking.Marked) -> None:
+        keys, marks = set(message.keys), self.agents.marks
+        if keys <= marks:
+            marks -= keys
+        else:
+            marks |= keys
+        self._marks_changed()
+        pane = self.focused_pane()
+        if len(message.keys) == 1 and (pane is self.needs or pane is self.agents):
+            pane.action_down()
+
+    def unmark(self) -> None:
+        """Take all marks back."""
+        if self.agents.marks:
+            self.agents.marks.clear()
+            self._marks_changed()
+
+    def keep_marks(self, rows: Sequence[Row]) -> None:
+        """A mark is only on what is seen: a key must not act on what a filter hides."""
+        if self.agents.marks:
+            before = len(self.agents.marks)
+            self.agents.marks &= {row.key for row in rows}
+            if len(self.agents.marks) != before:
+                self._marks_changed()
+
+    def _marks_changed(self) -> None:
+        self.needs.marks = self.agents.marks
+        count = len(self.agents.marks)
+        self.agents.border_subtitle = f"{count} marked: a z M act on them, esc unmarks" if count else ""
+        self.agents.refresh()
+        self.needs.refresh()
+        self.arranged()
+
+    def chosen(self) -> list[Row]:
+        """The marked rows in the list's order, else the selected one."""
+        if self.agents.marks:
+            found = (self.snapshot.row(key) for key in self._in_order(self.agents.marks))
+            return [row for row in found if row is not None]
+        row = self.row()
+        return [row] if row is not None else []
+
+    def _in_order(self, keys: set[Key]) -> list[Key]:
+        return [key for key in self.agents.order.keys if key in keys]
+
+
+def _next(word: _Word) -> _Word:
+    every = list(type(word))
+    return every[(every.index(word) + 1) % len(every)]
+
+
+def _word(kind: type[_Word], text: str, otherwise: _Word) -> _Word:
+    return kind(text) if text in list(kind) else otherwise
+
+
+def _page(text: str, among: Sequence[Page], otherwise: Page) -> Page:
+    return next((page for page in among if page.value == text), otherwise)
