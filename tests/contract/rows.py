@@ -304,4 +304,12 @@ ROWS: tuple[Row, ...] = (
     ),
     Row("PUT", "/notifications/inbox/mark-all-as-read", kind=EMPTY, status=204),
     Row("PUT", "/notifications/inbox/{id}/read-status", body={"is_read": True}),
+    # our own: what the clients of a hub share
+    Row("GET", "/coder-tui/shared"),
+    Row("GET", "/coder-tui/shared/watch", kind=SOCKET, status=101, refuses=NO_DATA),
+    Row(
+        "PATCH",
+        "/coder-tui/standings",
+        body={"standings": [{"kind": "ack", "subject": "e1", "on": True, "at": "2026-01-01T00:00:00Z"}]},
+    ),
 )

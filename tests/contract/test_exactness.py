@@ -14,6 +14,7 @@ import pytest
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.rest import RestClient
 from coder_tui.wire.base import WireModel, encode
+from coder_tui.wire.shared import Standing
 from coder_tui.wire.shares import SharePort
 from coder_tui.wire.workspaces import CreateWorkspace, CreateWorkspaceBuild, WorkspaceBuildParameter
 from tests.contract.documents import definition
@@ -72,6 +73,11 @@ async def _unshare(rest: RestClient, world: World) -> None:
     await rest.unshare_port(world.workspace["id"], world.agent["name"], 9000)
 
 
+async def _say(rest: RestClient, world: World) -> Any:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return await rest.say([Standing(kind="snooze", subject="e2", on=True, until=at, at=at)])
+
+
 async def _cancel(rest: RestClient, world: World) -> None:
     await rest.cancel_build((await cancelled(world)).ids["workspacebuild"])
 
@@ -128,6 +134,8 @@ CALLS: dict[str, tuple[Call, str]] = {
     ),
     "set_ttl": (lambda rest, world: rest.set_ttl(world.spare["id"], 3_600_000), ""),
     "set_favorite": (lambda rest, world: rest.set_favorite(world.spare["id"], True), ""),
+    "shared": (lambda rest, world: rest.shared(), ""),
+    "say": (_say, ""),
     "mark_all_read": (lambda rest, world: rest.mark_all_read(), ""),
 }
 """What is called, and the schema of what the hub sends; "" where there is no table or no body."""

@@ -10,6 +10,7 @@ from coder_tui.wire.base import WireModel
 from coder_tui.wire.containers import ContainerList
 from coder_tui.wire.network import AgentConnectionInfo
 from coder_tui.wire.notifications import Inbox, InboxEvent, SetRead
+from coder_tui.wire.shared import Said, Shared, Standing
 from coder_tui.wire.shares import PortShare, PortShares, SharePort, UnsharePort
 from coder_tui.wire.workspaces import UpdateTTL, WorkspaceBuild
 
@@ -48,6 +49,14 @@ class RestMore(ABC):
     async def mark_all_read(self) -> None:
         """`PUT /notifications/inbox/mark-all-as-read`."""
         await self._send("PUT", "notifications/inbox/mark-all-as-read")
+
+    async def shared(self) -> Shared:
+        """`GET /coder-tui/shared`: what the clients of a hub share. 404 at a deployment of Coder's."""
+        return await self._read(Shared, "GET", "coder-tui/shared")
+
+    async def say(self, standings: Sequence[Standing]) -> list[Standing]:
+        """`PATCH /coder-tui/standings`: the same subjects as they stand then, in that order."""
+        return (await self._read(Said, "PATCH", "coder-tui/standings", Said(standings=list(standings)))).standings
 
     async def port_shares(self, workspace_id: str) -> list[PortShare]:
         """`GET /workspaces/{id}/port-share`."""

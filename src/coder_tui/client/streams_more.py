@@ -26,6 +26,7 @@ from coder_tui.wire.containers import ContainerList
 from coder_tui.wire.network import DerpMap
 from coder_tui.wire.notifications import InboxEvent
 from coder_tui.wire.problems import Problem
+from coder_tui.wire.shared import Shared
 
 IDLE = 45.0
 """Seconds of silence that break an event stream: the server pings every 15."""
@@ -87,6 +88,10 @@ class CloserStreams:
     def inbox(self) -> Followed[InboxEvent]:
         """`GET /notifications/inbox/watch`: new notifications only."""
         return followed(lambda: self._socket(InboxEvent, "notifications/inbox/watch"), self._clock)
+
+    def shared(self) -> Followed[Shared]:
+        """`GET /coder-tui/shared/watch` of a hub: everything, then what changes."""
+        return followed(lambda: self._socket(Shared, "coder-tui/shared/watch"), self._clock)
 
     @asynccontextmanager
     async def _socket(self, model: type[M], path: str) -> AsyncIterator[AsyncIterator[M]]:

@@ -91,6 +91,10 @@ class Agents:
             raise unknown_agent()
         return agent
 
+    def ids(self) -> list[str]:
+        """The ids of all."""
+        return list(self._by_id)
+
     def of_workspace(self, workspace_id: str) -> list[LiveAgent]:
         """All live agents of a workspace."""
         return [agent for agent in self._by_id.values() if agent.workspace_id == workspace_id]

@@ -29,6 +29,7 @@ from coder_tui.hub.routes import (
     pty,
     reports,
     settings,
+    shared,
     shares,
     site,
     system,
@@ -59,6 +60,7 @@ _FAMILIES = (
     containers,
     jobs,
     settings,
+    shared,
     shares,
     site,
 )

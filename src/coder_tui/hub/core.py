@@ -12,7 +12,7 @@ from coder_tui.hub.builds import Builds
 from coder_tui.hub.clock import Clock, from_time, rising_clock, to_time
 from coder_tui.hub.config import HubConfig, load_hub_config
 from coder_tui.hub.derp import DERP_FILE, DerpFile
-from coder_tui.hub.events import INBOX, Topics, agent_logs_topic, workspace_topic
+from coder_tui.hub.events import INBOX, SHARED, Topics, agent_logs_topic, workspace_topic
 from coder_tui.hub.external_auth import providers
 from coder_tui.hub.git_key import GitKey
 from coder_tui.hub.identity import Site, local_user, user_token
@@ -27,9 +27,11 @@ from coder_tui.hub.resume import ResumeTokens
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
 from coder_tui.hub.signed import Tickets
 from coder_tui.hub.snapshots import Snapshots
+from coder_tui.hub.standings import Refusals
 from coder_tui.hub.storage import Storage
 from coder_tui.hub.witnesses import Witnesses
 from coder_tui.wire.logs import LogLevel
+from coder_tui.wire.shared import Refusal
 
 DATABASE, TOKEN_FILE = "hub.db", "hub.token"
 
@@ -62,6 +64,7 @@ class Hub:
         self.witnesses = Witnesses(self)
         self.agent_sockets = AgentSockets(self)
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
+        self.refusals = Refusals()
         self.gauges = Gauges(self.topics, sessions.pids)
         self.limit = Limit(API_PER_MINUTE)
         self.tickets = Tickets(clock)
@@ -121,6 +124,15 @@ class Hub:
         if not quietly:
             self.pictures.changed(workspace_id)
             self.topics.publish(workspace_topic(workspace_id))
+
+    def refuse(self, agent_id: str, slug: str) -> None:
+        """An agent reported for an app it has not got. `slug` is clean."""
+        self.refusals.note(agent_id, slug, self.clock())
+        self.topics.publish(SHARED)
+
+    def refused(self) -> list[Refusal]:
+        """Such reports of agents that are live."""
+        return self.refusals.every(self.agents.ids())
 
     def notified(self) -> None:
         """New notifications are committed."""

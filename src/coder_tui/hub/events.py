@@ -28,6 +28,8 @@ def build_logs_topic(build_id: str) -> str:
 
 INBOX = "inbox"
 """New notifications."""
+SHARED = "shared"
+"""What clients of the hub share: standings, refused reports."""
 DERP_MAP = "derp-map"
 """Nothing is published here: its watchers look by themselves, and learn that the hub stops."""
 TAILNET = "tailnet"

@@ -31,6 +31,7 @@ async def report(hub: Hub, agent: LiveAgent, body: PatchHubAppStatus, only: str 
         rule = f"Message must be less than {MESSAGE_LIMIT} characters."
         raise Refused(400, "Message is too long.", rule, fields={"message": rule})
     if body.app_slug not in ({only} if only else agent.apps):
+        hub.refuse(agent.id, ui_text(body.app_slug[:80]))
         raise Refused(400, "Failed to get workspace app.", f'No app found with slug "{body.app_slug[:80]}"')
     asks = body.needs if body.needs in NEEDS else "attention" if body.needs or body.needs_user_attention else ""
     found = Report(

@@ -108,6 +108,13 @@ MIGRATIONS: tuple[str, ...] = (
         slug TEXT NOT NULL, title TEXT NOT NULL, created_at INTEGER NOT NULL, used_at INTEGER NOT NULL
     ) WITHOUT ROWID
     """,
+    """
+    CREATE TABLE standings (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, subject TEXT NOT NULL, value INTEGER NOT NULL,
+        until INTEGER, at INTEGER NOT NULL,
+        UNIQUE (kind, subject)
+    )
+    """,
 )
 """Each script takes the file from version n (its index) to n + 1. Never change one that was released."""
 
