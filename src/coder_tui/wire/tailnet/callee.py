@@ -15,6 +15,8 @@ Asked = Called | Request | RequestsOver | Cancelled
 class Callee(Peer[Asked]):
     """The side that was dialled."""
 
+    _message = Request
+
     def __init__(self, now: float) -> None:
         super().__init__(client=False, now=now)
         self._ended: dict[int, float] = {}
@@ -48,6 +50,7 @@ class Callee(Peer[Asked]):
     def _last(self, call: int, data: bytes) -> None:
         found = self._calls[call]
         if not found.done:
+            self._flush(call, found)
             self._write(call, found, data)
             found.done = True
             self._ended[call] = self._now  # the stream is closed once the caller did
@@ -67,8 +70,6 @@ class Callee(Peer[Asked]):
             happened.append(Called(call, packet.data.decode("utf-8", "replace")))
         elif kind is Kind.INVOKE_METADATA and not found.started:
             pass
-        elif kind is Kind.MESSAGE and found.started:
-            happened.append(Request(call, packet.data))
         elif kind is Kind.CLOSE_SEND and found.started:
             happened.append(RequestsOver(call))
         elif kind in {Kind.CANCEL, Kind.CLOSE, Kind.ERROR} and found.started:
@@ -99,4 +100,5 @@ class Callee(Peer[Asked]):
 
     def _forget(self, call: int) -> None:
         self._calls.pop(call, None)
+        self._unsent.pop(call, None)
         self._ended.pop(call, None)

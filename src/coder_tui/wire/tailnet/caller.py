@@ -12,6 +12,8 @@ Answer = Reply | Ended
 class Caller(Peer[Answer]):
     """The side that dialled."""
 
+    _message = Reply
+
     def __init__(self, now: float) -> None:
         super().__init__(client=True, now=now)
 
@@ -22,14 +24,16 @@ class Caller(Peer[Answer]):
         """
         call = self._session.open()
         found = self._calls[call] = Call()
-        found.unary = unary
+        found.unary, found.started = unary, True
         sender = found.sender
         head = sender.invoke(path) + b"".join(map(sender.message, messages))
         if unary and not more:
             head += sender.close_send()
         self._write(call, found, head)
+        self._flush(call, found)
         if not unary and not more:
             self._write(call, found, sender.close_send())
+            self._flush(call, found)
         return call
 
     def over(self, call: int) -> None:
@@ -41,13 +45,11 @@ class Caller(Peer[Answer]):
     def cancel(self, call: int) -> None:
         """The rest is not wanted: nothing happens with this call any more."""
         if self._calls.pop(call, None) is not None:
+            self._unsent.pop(call, None)
             self._session.finish(call)
 
     def _packet(self, call: int, found: Call, packet: Packet, happened: list[Answer | Drained]) -> None:
         if found.done:
-            return
-        if packet.kind is Kind.MESSAGE:
-            happened.append(Reply(call, packet.data))
             return
         error: CoderTuiError | None = None
         if packet.kind is Kind.ERROR:
@@ -67,8 +69,10 @@ class Caller(Peer[Answer]):
         self._end(call, error, happened)
 
     def _end(self, call: int, error: CoderTuiError | None, happened: list[Answer | Drained]) -> None:
-        self._calls[call].done = True
-        del self._calls[call]
+        found = self._calls.pop(call)
+        found.done = True
+        self._flush(call, found)
+        self._unsent.pop(call, None)
         self._session.finish(call)
         happened.append(Ended(call, error))
 

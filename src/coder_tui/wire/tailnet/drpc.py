@@ -23,6 +23,7 @@ UNIMPLEMENTED = 12
 """Error code of a method that is not offered here; every other failure has code 0."""
 
 _DONE, _SKIPPABLE = 0x01, 0x80
+_WHOLE_MESSAGE = 2 << 1 | _DONE
 _ID = (1 << 64) - 1
 _VARINT = 10  # bytes of the longest
 
@@ -46,6 +47,7 @@ class Kind(IntEnum):
     """A protobuf map of texts, before `INVOKE`: tracing data, which nobody needs."""
 
 
+_MESSAGE = Kind.MESSAGE
 _KINDS = {kind.value: kind for kind in Kind}
 
 
@@ -101,10 +103,14 @@ class Sender:
 
     def packet(self, kind: Kind, data: bytes = b"") -> bytes:
         """Any packet. Raises ValueError for data over `MAX_PACKET` bytes: the peer would refuse it."""
-        if len(data) > MAX_PACKET:
+        size = len(data)
+        if size > MAX_PACKET:
             raise ValueError(f"a packet holds {MAX_PACKET} bytes at most")
         self._message += 1
-        return encode(Packet(kind, data, self.stream, self._message), self._split)
+        if size > self._split:
+            return encode(Packet(kind, data, self.stream, self._message), self._split)
+        head = _SHORT[kind << 1 | _DONE] + _varint(self.stream) + _varint(self._message)
+        return b"".join((head, _varint(size), data))
 
     def invoke(self, path: str) -> bytes:
         """Begin a call of the method `path`."""
@@ -141,8 +147,8 @@ class Receiver:
     def __init__(self, limit: int = MAX_PACKET) -> None:
         self._limit = limit
         self._buffer = bytearray()
-        self._need = 0  # bytes before looking again is worth it
-        self._ids = (1, 0)  # stream and message of the newest packet
+        self._need = 0  # bytes of it before looking again is worth it
+        self._stream, self._message = 1, 0  # of the newest packet
         self._kind = 0  # and its kind while it is unfinished, else 0
         self._parts = bytearray()
 
@@ -153,17 +159,21 @@ class Receiver:
 
     def feed(self, data: bytes) -> list[Packet]:
         """The packets completed by `data`."""
-        buffer = self._buffer
-        buffer += data
         packets: list[Packet] = []
+        buffer = data
+        if self._buffer:
+            self._buffer += data
+            if len(self._buffer) < self._need:
+                return packets
+            buffer = bytes(self._buffer)
+            self._buffer.clear()
+        self._need = 0
         size, start = len(buffer), 0
-        if size < self._need:
-            return packets
         while size - start >= 4:
             control, stream, message, length = buffer[start : start + 4]
             at = start + 4
             if stream | message | length >= 0x80:  # a varint of several bytes: the slow way
-                header = self._header(start + 1)
+                header = _header(buffer, start + 1)
                 if header is None:
                     break
                 stream, message, length, at = header
@@ -173,47 +183,29 @@ class Receiver:
             if end > size:
                 self._need = end - start
                 break
-            self._frame(packets, control, (stream, message), bytes(buffer[at:end]))
             start = end
-        else:
-            self._need = 0
-        del buffer[:start]
+            if control == _WHOLE_MESSAGE and message > self._message and stream == self._stream and not self._kind:
+                # nearly all of them
+                self._message = message
+                packets.append(Packet(_MESSAGE, buffer[at:end], stream, message))
+            else:
+                self._frame(packets, control, stream, message, buffer[at:end])
+        if start < size:
+            self._buffer += buffer[start:]
         return packets
 
-    def _header(self, at: int) -> tuple[int, int, int, int] | None:
-        """Stream, message, length and where the data begins; None while it is not all there."""
-        buffer, values = self._buffer, []
-        for _ in range(3):
-            value = shift = 0
-            while True:
-                if at == len(buffer):
-                    self._need = 0
-                    return None
-                byte = buffer[at]
-                at += 1
-                value |= (byte & 0x7F) << shift
-                if byte < 0x80:
-                    break
-                shift += 7
-                if shift == 7 * _VARINT:
-                    raise _broken("a number of more than ten bytes")
-            if value > _ID:
-                raise _broken("a number of more than 64 bits")
-            values.append(value)
-        return values[0], values[1], values[2], at
-
-    def _frame(self, packets: list[Packet], control: int, ids: tuple[int, int], data: bytes) -> None:
+    def _frame(self, packets: list[Packet], control: int, stream: int, message: int, data: bytes) -> None:
         kind = control >> 1 & 0x3F
         known = _KINDS.get(kind)
         if known is None and control & _SKIPPABLE:
             return  # for people who understand it
-        if not (ids[0] and ids[1]):
+        if not (stream and message):
             raise _broken("an id of zero")
-        if ids != self._ids:
-            if ids < self._ids:
+        if (stream, message) != (self._stream, self._message):
+            if (stream, message) < (self._stream, self._message):
                 raise _broken("an id that went back")
             # a newer packet ends an unfinished one
-            self._ids, self._kind = ids, kind
+            self._stream, self._message, self._kind = stream, message, kind
             self._parts.clear()
         elif not self._kind:
             raise _broken("an id used twice")
@@ -230,12 +222,46 @@ class Receiver:
             data = bytes(self._parts)
             self._parts.clear()
         self._kind = 0
-        packets.append(Packet(known, data, *ids))
+        packets.append(Packet(known, data, stream, message))
+
+
+def _header(buffer: bytes, at: int) -> tuple[int, int, int, int] | None:
+    """Stream, message, length and where the data begins; None while it is not all there."""
+    values = []
+    size = len(buffer)
+    for _ in range(3):
+        if at == size:
+            return None
+        value = buffer[at]
+        at += 1
+        if value >= 0x80:
+            value &= 0x7F
+            shift = 7
+            while True:
+                if at == size:
+                    return None
+                byte = buffer[at]
+                at += 1
+                value |= (byte & 0x7F) << shift
+                if byte < 0x80:
+                    break
+                shift += 7
+                if shift == 7 * _VARINT:
+                    raise _broken("a number of more than ten bytes")
+            if value > _ID:
+                raise _broken("a number of more than 64 bits")
+        values.append(value)
+    return values[0], values[1], values[2], at
+
+
+_SHORT = tuple(bytes((value,)) for value in range(0x80))
 
 
 def _varint(value: int) -> bytes:
     if value < 0x80:
-        return bytes((value,))
+        return _SHORT[value]
+    if value < 0x4000:
+        return b"%c%c" % (value & 0x7F | 0x80, value >> 7)
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)

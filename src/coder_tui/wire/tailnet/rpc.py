@@ -7,6 +7,7 @@ Source: contract, tailnet RPC, "call patterns".
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 from coder_tui.errors import CoderTuiError, ProtocolError
@@ -87,14 +88,18 @@ class Call:
 
 
 H = TypeVar("H")
+_MESSAGE = Kind.MESSAGE
 
 
 class Peer(Generic[H]):
-    """One side of a session, and its calls."""
+    """One side of a session, and its calls. `_message` makes the event of a message."""
+
+    _message: Callable[[int, bytes], H]
 
     def __init__(self, *, client: bool, now: float) -> None:
         self._session = Session(client=client, now=now)
         self._calls: dict[int, Call] = {}
+        self._unsent: dict[int, Call] = {}  # calls with something that was not offered to the session yet
 
     @property
     def calls(self) -> int:
@@ -102,7 +107,11 @@ class Peer(Generic[H]):
         return len(self._calls)
 
     def take(self) -> bytes:
-        """What is to be sent, once."""
+        """What is to be sent, once. What a call wrote since the last time goes out as one."""
+        if self._unsent:
+            for call, found in self._unsent.items():
+                self._flush(call, found)
+            self._unsent.clear()
         return self._session.take()
 
     def tick(self, now: float) -> float:
@@ -122,22 +131,27 @@ class Peer(Generic[H]):
     def blocked(self, call: int) -> bool:
         """Whether what was sent last waits for room."""
         found = self._calls.get(call)
-        return found is not None and bool(found.out)
+        if found is None or not found.out:
+            return False
+        self._flush(call, found)
+        return bool(found.out)
 
     def took(self, call: int, data: bytes) -> None:
         """A message is done with."""
         found = self._calls.get(call)
         if found is not None:
             found.queued -= len(data)
-            self._credit(call, found)
+            if found.unread:
+                self._credit(call, found)
 
     def receive(self, data: bytes, now: float) -> list[H | Drained]:
         """What these bytes make happen. Raises ProtocolError when the session is dead."""
         happened: list[H | Drained] = []
         for event in self._session.receive(data, now):
+            if type(event) is Data:  # nearly all of them
+                self._data(*event, happened)
+                continue
             match event:
-                case Data(call, part):
-                    self._data(call, part, happened)
                 case Writable(call):
                     found = self._calls.get(call)
                     if found is not None and found.out:
@@ -160,9 +174,11 @@ class Peer(Generic[H]):
         found.unread += len(part)
         try:
             for packet in found.receiver.feed(part):
-                if packet.kind is Kind.MESSAGE:
+                if packet.kind is _MESSAGE and found.started and not found.done:
                     found.queued += len(packet.data)
-                self._packet(call, found, packet, happened)
+                    happened.append(self._message(call, packet.data))
+                else:
+                    self._packet(call, found, packet, happened)
         except ProtocolError as error:
             self._session.reset(call)
             self._broken(call, error, happened)
@@ -184,12 +200,10 @@ class Peer(Generic[H]):
             found.unread = 0
 
     def _write(self, call: int, found: Call, data: bytes) -> None:
-        if found.out:
-            found.out += data
-            return
-        sent = self._session.send(call, data)
-        if sent < len(data):
-            found.out += memoryview(data)[sent:]
+        found.out += data
+        self._unsent[call] = found
 
     def _flush(self, call: int, found: Call) -> None:
-        del found.out[: self._session.send(call, bytes(found.out[:WINDOW]))]
+        with memoryview(found.out) as out:
+            sent = self._session.send(call, out)
+        del found.out[:sent]

@@ -107,7 +107,7 @@ class Session:
         size = min(len(data), found.sendable)
         if size:
             found.sendable -= size
-            self._out += HEADER.pack(0, Type.DATA, 0, stream, size)
+            self._out += HEADER.pack(0, 0, 0, stream, size)
             self._out += data if size == len(data) else memoryview(data)[:size]
         return size
 
@@ -176,10 +176,14 @@ class Session:
             skipped = min(self._skip, len(data))
             self._skip -= skipped
             data = data[skipped:]
-        buffer = self._buffer
-        buffer += data
+        buffer: bytes | bytearray = data
+        if self._buffer:
+            self._buffer += data
+            buffer = self._buffer
         size, start = len(buffer), 0
         if size < self._need:
+            if buffer is data:
+                self._buffer += data
             return
         self._need = _SIZE
         while size - start >= _SIZE:
@@ -187,7 +191,7 @@ class Session:
             if version:
                 raise _broken(f"version {version}")
             body = start + _SIZE
-            if kind == Type.DATA:
+            if not kind:  # data
                 found = self._streams.get(stream)
                 if found is None and not flags & Flag.SYN:
                     # for a stream that is gone: it was under way when we dropped it
@@ -206,7 +210,7 @@ class Session:
                     if found.remote_finished:
                         raise _broken("data on a stream that its sender closed")
                     found.receivable -= word
-                    events.append(Data(stream, bytes(buffer[body:end])))
+                    events.append(Data(stream, bytes(memoryview(buffer)[body:end])))
                 if flags:
                     self._close_flags(stream, flags, events)
                 start = end
@@ -222,7 +226,10 @@ class Session:
                 raise _broken(f"a frame of unknown type {kind}")
         if start > size:
             self._skip = start - size
-        del buffer[:start]
+        if buffer is data:
+            self._buffer += memoryview(data)[start:]
+        else:
+            del self._buffer[:start]
 
     def _update(self, stream: int, flags: int, word: int, events: list[Event]) -> None:
         if flags:
