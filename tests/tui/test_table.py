@@ -100,7 +100,11 @@ async def test_palette_is_the_table_the_themes_and_the_agents() -> None:
                 break
             await pilot.pause(0.01)
         wanted = [f"{one.label.capitalize()}  {one.key_text}" for one in ACTIONS if one.scope == "app"]
-        assert names == [*wanted, *(f"Theme: {name.removeprefix('coder-')}" for name in running.themes)]
+        assert names == [
+            *wanted,
+            "Test notification",
+            *(f"Theme: {name.removeprefix('coder-')}" for name in running.themes),
+        ]
         await pilot.press(*"go goose")
         for _ in range(200):
             names = [str(one.prompt).split("\n")[0] for one in running.screen.query_one(OptionList).options]

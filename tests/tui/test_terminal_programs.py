@@ -13,7 +13,6 @@ from tests.tui.pane_app import PaneApp, target, until
 from textual.pilot import Pilot
 
 from coder_tui.feeds.source import PtyTarget
-from coder_tui.terminal.core import Run
 from coder_tui.terminal.ghostty import GhosttyCore
 from coder_tui.tui.panes.terminal import Clipboard
 from coder_tui.tui.panes.terminal_session import State
@@ -173,11 +172,11 @@ async def test_a_broken_emulator_ends_its_terminal_only(monkeypatch: pytest.Monk
         stream = await opened(app)
         await shown(app, "before")
 
-        def broken(self: GhosttyCore, y: int) -> list[Run]:
+        def broken(self: GhosttyCore, y: int, changed: list[int]) -> None:
             raise ValueError("a bug in the emulator")
 
         with monkeypatch.context() as patch:
-            patch.setattr(GhosttyCore, "_read_row", broken)
+            patch.setattr(GhosttyCore, "_take_row", broken)
             stream.inject(b"after")
             await until(lambda: app.pane.state is State.ENDED, "its end")
         expected = "The terminal emulator broke: ValueError: a bug in the emulator. Enter starts a fresh one."
