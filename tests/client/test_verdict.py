@@ -130,9 +130,9 @@ def test_every_warning_says_what_and_how_to_help() -> None:
     assert warned(INFO, GOOD, AGENT) == {"far-agent": "The agent's home, Sydney, is 290 ms from you"}
     assert warned(INFO, replace(GOOD, nodes=(AWAY,))) == {"far-region": "The nearest relay, Sydney, is 290 ms away"}
     down = replace(GOOD, nodes=(NEAR, replace(AWAY, https=Probe(why="connection refused"))))
-    assert warned(INFO, down) == {"relay-down": "1 of 2 relays do not answer: derp2.test (connection refused)"}
+    assert warned(INFO, down) == {"relay-down": "1 of 2 relays do not answer (derp2.test: connection refused)"}
     some = replace(GOOD, nodes=(NEAR, replace(AWAY, stun4=Probe(why="no answer in time"))))
-    assert warned(INFO, some) == {"stun-blocked": "1 of 2 STUN servers do not answer: derp2.test (no answer in time)"}
+    assert warned(INFO, some) == {"stun-blocked": "1 of 2 STUN servers do not answer (derp2.test: no answer in time)"}
     disabled = INFO.model_copy(update={"disable_direct_connections": True})
     assert set(warned(disabled, GOOD)) == {"direct-disabled"}
     assert set(warned(INFO, replace(GOOD, nodes=(replace(NEAR, stun4=None),)))) == {"no-stun"}

@@ -53,7 +53,7 @@ def test_the_path_comes_first_with_why_then_warnings_with_their_fix() -> None:
         ("path", "direct"),
         ("text", "UDP works from here, and the agent offers 2 addresses."),
         ("heading", "Warnings"),
-        ("warning", "1 of 2 STUN servers do not answer: stun1.acme.io (no answer in time)"),
+        ("warning", "1 of 2 STUN servers do not answer (stun1.acme.io: no answer in time)"),
         ("text", "Allow outgoing UDP to it; one that answers is enough."),
     ]
     disabled = MEASURED.info.model_copy(update={"disable_direct_connections": True})

@@ -62,7 +62,7 @@ async def _read(credentials: Credentials, text: str, config: Config, errors: lis
     try:
         async with await asyncio.to_thread(RestClient, credentials) as client:
             workspaces = await client.workspaces(MINE)
-            info = await _info(client, workspaces)
+            info = await any_connection_info(client, workspaces)
             agents = _agents(credentials.name, workspaces, text, config)
             return Reached(credentials, info, agents, client.latency_ms)
     except CoderTuiError as error:
@@ -70,7 +70,7 @@ async def _read(credentials: Credentials, text: str, config: Config, errors: lis
         return None
 
 
-async def _info(client: RestClient, workspaces: list[Workspace]) -> AgentConnectionInfo:
+async def any_connection_info(client: RestClient, workspaces: list[Workspace]) -> AgentConnectionInfo:
     """The route without an agent is undocumented: where it is missing, any agent's tells the same."""
     try:
         return await client.connection_info()

@@ -188,13 +188,20 @@ def build(*, verbs_too: bool = True) -> Parser:
     )
     network.add_argument("filter", metavar="FILTER", nargs="*", help="which agents, as in ls")
     network.set_defaults(run="coder_tui.cli.network:run")
+    netcheck = verbs.add_parser(
+        "netcheck",
+        parents=[_connection()],
+        help="measure relays and STUN servers; would it be direct or relayed, and why",
+    )
+    netcheck.add_argument("what", metavar="WHAT", nargs="*", help="an agent: NAME, OWNER/NAME[.AGENT], or a filter")
+    netcheck.set_defaults(run="coder_tui.cli.netcheck:run")
     ports = verbs.add_parser("ports", parents=[_connection()], help="who listens in a workspace")
     ports.set_defaults(run="coder_tui.cli.inside:ports")
     containers = verbs.add_parser("containers", parents=[_connection()], help="containers beside an agent")
     containers.set_defaults(run="coder_tui.cli.inside:containers")
     for verb in (ports, containers):
         verb.add_argument("what", metavar="WHAT", nargs="+", help="NAME, OWNER/NAME, with .AGENT; or a filter as in ls")
-    for verb in (network, ports, containers):
+    for verb in (network, netcheck, ports, containers):
         verb.add_argument("--json", action="store_true", help="for programs")
 
     logs = verbs.add_parser(

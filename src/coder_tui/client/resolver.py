@@ -52,7 +52,8 @@ class Resolver:
             infos = self._lookup(host, None, type=socket.SOCK_DGRAM)
             found = list(dict.fromkeys(str(info[4][0]) for info in infos)) or "its name has no address"
         except OSError as error:
-            found = f"its name does not resolve ({error.strerror or error})"
+            unknown = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
+            found = "its name does not resolve" + ("" if unknown else f", {error.strerror or error}")
         except ValueError:  # labels too long, zero bytes
             found = "its name is no name of a host"
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more

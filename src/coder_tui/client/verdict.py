@@ -132,7 +132,7 @@ def _relays(info: AgentConnectionInfo, report: Report, agent: AgentSide | None) 
     elif down:
         yield Warned(
             "relay-down",
-            f"{len(down)} of {len(asked)} relays do not answer: {down[0].host} ({_why(down[0].https)})",
+            f"{len(down)} of {len(asked)} relays do not answer ({down[0].host}: {_why(down[0].https)})",
             "tell the deployment's admin, or check whether a firewall blocks it",
         )
     near = home_of(info.derp_map, relays)
@@ -154,6 +154,8 @@ def _relays(info: AgentConnectionInfo, report: Report, agent: AgentSide | None) 
 def _udp(info: AgentConnectionInfo, report: Report) -> Iterator[Warned]:
     asked = report.stun()
     silent = [(node, probe) for node, probe in asked if probe.ms is None]
+    # what keeps a relay away altogether is told there
+    lost = [(node, probe) for node, probe in silent if node.https is None or node.https.why != probe.why]
     if info.disable_direct_connections:
         yield Warned(
             "direct-disabled",
@@ -172,11 +174,11 @@ def _udp(info: AgentConnectionInfo, report: Report) -> Iterator[Warned]:
             f"None of {len(asked)} STUN servers answers over UDP ({_why(silent[0][1])})",
             "allow outgoing UDP in the firewall or VPN; until then all is relayed",
         )
-    elif silent:
-        node, probe = silent[0]
+    elif lost:
+        node, probe = lost[0]
         yield Warned(
             "stun-blocked",
-            f"{len(silent)} of {len(asked)} STUN servers do not answer: {node.host} ({_why(probe)})",
+            f"{len(lost)} of {len(asked)} STUN servers do not answer ({node.host}: {_why(probe)})",
             "allow outgoing UDP to it; one that answers is enough",
         )
     if report.hard_nat:

@@ -13,7 +13,7 @@ SLOTS = 40
 FAILED = math.inf
 """The value of a slot in which it was measured in vain. None: it was not measured."""
 
-_LYING, _STANDING = "▏▎▍▌▋▊▉█", "▁▂▃▄▅▆▇█"
+_STANDING = "▁▂▃▄▅▆▇█"
 _TOPS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -30,8 +30,8 @@ def bar(value: float, top: float, width: int, *, ascii_only: bool = False) -> st
     share = min(max(value / top, 0.0), 1.0) * width
     if ascii_only:
         return "=" * max(1, round(share))
-    eighths = max(1, round(share * 8))
-    return "█" * (eighths // 8) + (_LYING[eighths % 8 - 1] if eighths % 8 else "")
+    halves = max(1, round(share * 2))
+    return "━" * (halves // 2) + "╸" * (halves % 2)
 
 
 def standing(slots: Sequence[float | None], top: float, rows: int, *, ascii_only: bool = False) -> list[str]:

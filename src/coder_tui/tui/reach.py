@@ -200,12 +200,12 @@ def _nodes(region: DerpRegion, found: list[NodeReport]) -> Iterator[Line]:
     reports = {(one.name, one.host): one for one in found}
     for place, node in enumerate(region.nodes):
         report = reports.get((node.name, node.host_name))
-        words, voice = _measured(report) if report else ("", "faint")
+        words, voice = measured_words(report) if report else ("", "faint")
         key = f"node/{region.region_id}/{place}/{node.name}"
         yield Line("node", node.host_name or node.name, node_words(node), key, voice, words)
 
 
-def _measured(report: NodeReport) -> tuple[str, str]:
+def measured_words(report: NodeReport) -> tuple[str, str]:
     """What was measured of a node in words, and their voice."""
     probes = [(name, probe) for name, probe in (("HTTPS", report.https), ("STUN", report.stun)) if probe is not None]
     failed = [probe for _, probe in probes if probe.ms is None]
