@@ -24,7 +24,7 @@ from coder_tui.wire.tailnet.caller import Caller
 from coder_tui.wire.tailnet.drpc import MAX_PACKET, Kind, Packet, encode
 from coder_tui.wire.tailnet.messages import read
 from coder_tui.wire.tailnet.rpc import Called, Reply, Request
-from coder_tui.wire.tailnet.updates import picture_after
+from coder_tui.wire.tailnet.updates import Following
 from coder_tui.wire.tailnet.yamux import BACKLOG, WINDOW
 from coder_tui.wire.tailnet.yamux_frames import Flag, Type, frame
 
@@ -122,7 +122,7 @@ def session(seed: int) -> tuple[int, bool]:
     reads = rng.random() < 0.7  # else nobody takes what is sent, nor says that a message is done with
     wild = rng.choice((0.0, 0.02, 0.2, 1.0))
     count, now, fresh = 0, 0.0, 1
-    picture: dict = {}
+    following = Following()
     try:
         while count < FRAMES:
             made = frames(rng, wild, to_server=to_server, fresh=fresh)
@@ -138,10 +138,10 @@ def session(seed: int) -> tuple[int, bool]:
                             if reads:
                                 peer.took(call, data)
                             try:
-                                picture = picture_after(picture, read(tailnet_pb2.WorkspaceUpdate, data))
+                                following.apply(read(tailnet_pb2.WorkspaceUpdate, data))
                                 read(rng.choice(_MESSAGES), data)
                             except ProtocolError:
-                                picture = {}
+                                following = Following()
                         case Called(call):
                             peer.message(call, bytes(rng.choice((0, 10, 1000, 300_000 if reads else 10))))
                             if isinstance(peer, Callee) and rng.random() < 0.3:

@@ -21,7 +21,7 @@ from coder_tui.wire.tailnet import messages
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.messages import read, uuid_bytes
 from coder_tui.wire.tailnet.rpc import CallError
-from coder_tui.wire.tailnet.updates import Picture, TailnetWorkspace
+from coder_tui.wire.tailnet.updates import TailnetWorkspace, Told
 from coder_tui.wire.tailnet.yamux_frames import Flag, Type, frame
 from tests.client.support import FakeTime, credentials, serving
 from tests.client.tailnet_server import FakeTailnet, Line
@@ -30,6 +30,7 @@ from tests.hub.support import Peer, a_hub, the_agent
 OWNER = "00000000-0000-4000-8000-000000000001"
 AGENT = "00000000-0000-4000-8000-00000000000a"
 WORKSPACE = "00000000-0000-4000-8000-0000000000ff"
+NOTHING = Told({}, frozenset())
 
 
 @pytest.fixture
@@ -39,12 +40,12 @@ async def hub(tmp_path: Path) -> AsyncIterator[Peer]:
 
 
 @asynccontextmanager
-async def pictures(far: FakeTailnet) -> AsyncIterator[Followed[Picture]]:
+async def following(far: FakeTailnet) -> AsyncIterator[Followed[Told]]:
     """Its stream of workspaces, on a clock that does not wait."""
     async with (
         scripted(far) as rest,
         asyncio.timeout(10),
-        aclosing(TailnetStreams(rest, FakeTime().clock).pictures(OWNER)) as events,
+        aclosing(TailnetStreams(rest, FakeTime().clock).workspace_updates(OWNER)) as events,
     ):
         yield events
 
@@ -66,16 +67,15 @@ async def test_everything_against_a_hub(hub: Peer) -> None:
         made = await hub.workspace("dev")
         agent = the_agent(made)
         async with open_tailnet(rest) as tailnet:
-            async with aclosing(tailnet.workspace_updates(me.id)) as pictures, aclosing(tailnet.derp_maps()) as maps:
-                assert await anext(pictures) == {
-                    made["id"]: TailnetWorkspace("dev", "running", {agent["id"]: agent["name"]})
-                }
+            async with aclosing(tailnet.workspace_updates(me.id)) as updates, aclosing(tailnet.derp_maps()) as maps:
+                told = await anext(updates)
+                assert told.picture == {made["id"]: TailnetWorkspace("dev", "running", {agent["id"]: agent["name"]})}
                 assert (await anext(maps)).regions == {}
                 token = await tailnet.resume_token()
                 assert token.refresh_at < token.expires_at
                 await hub.build(made["id"], "stop", "stopped")
-                while (await anext(pictures))[made["id"]].status != "stopped":
-                    pass
+                while told.picture[made["id"]].status != "stopped":
+                    assert (await anext(updates)).changed == {made["id"]}
             with pytest.raises(CallError, match="no such user"):
                 await anext(tailnet.workspace_updates(str(uuid.uuid4())))
         async with open_tailnet(rest, resume_token=token.token) as tailnet:
@@ -97,19 +97,19 @@ async def test_everything_against_a_hub(hub: Peer) -> None:
 async def test_a_stream_reconnects_and_begins_anew() -> None:
     far = FakeTailnet()
     far.snapshot = running()
-    async with pictures(far) as events:
+    async with following(far) as events:
         assert await anext(events) == Opened()
         event = await anext(events)
         assert isinstance(event, Got)
-        assert event.value == {WORKSPACE: TailnetWorkspace("dev", "running")}
+        assert event.value == Told({WORKSPACE: TailnetWorkspace("dev", "running")}, frozenset({WORKSPACE}))
         await far.lines[0].say(messages.WORKSPACE_UPDATES, running("other"))
         event = await anext(events)
         assert isinstance(event, Got)
-        assert event.value[WORKSPACE].name == "other"
+        assert event.value.picture[WORKSPACE].name == "other"
         far.snapshot = pb.WorkspaceUpdate()
         await far.lines[0].socket.close(1001)
         assert isinstance(await anext(events), WatchLost)
-        assert [await anext(events), await anext(events)] == [Opened(), Got({})]
+        assert [await anext(events), await anext(events)] == [Opened(), Got(NOTHING)]
         assert far.queries == [{"version": "2.3"}] * 2
         assert read(pb.WorkspaceUpdatesRequest, far.heard[0][1]).workspace_owner_id == uuid_bytes(OWNER)
         await events.aclose()
@@ -118,8 +118,8 @@ async def test_a_stream_reconnects_and_begins_anew() -> None:
 
 async def test_the_end_of_a_call_is_a_loss_of_its_stream() -> None:
     far = FakeTailnet()
-    async with pictures(far) as events:
-        assert [await anext(events), await anext(events)] == [Opened(), Got({})]
+    async with following(far) as events:
+        assert [await anext(events), await anext(events)] == [Opened(), Got(NOTHING)]
         await far.lines[0].say(messages.WORKSPACE_UPDATES, end=True)
         event = await anext(events)
         assert isinstance(event, WatchLost)
@@ -140,13 +140,13 @@ async def test_the_end_of_a_call_is_a_loss_of_its_stream() -> None:
 )
 async def test_a_broken_session_is_lost_and_tried_again(raw: bytes, why: str) -> None:
     far = FakeTailnet()
-    async with pictures(far) as events:
-        assert [await anext(events), await anext(events)] == [Opened(), Got({})]
+    async with following(far) as events:
+        assert [await anext(events), await anext(events)] == [Opened(), Got(NOTHING)]
         await far.lines[0].raw(raw)
         event = await anext(events)
         assert isinstance(event, WatchLost)
         assert why in event.why
-        assert [await anext(events), await anext(events)] == [Opened(), Got({})]
+        assert [await anext(events), await anext(events)] == [Opened(), Got(NOTHING)]
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ async def test_a_broken_session_is_lost_and_tried_again(raw: bytes, why: str) ->
 async def test_what_is_not_offered_is_not_asked_for_again(fail: tuple[int, str], ends: bool) -> None:
     far = FakeTailnet()
     far.fail[messages.WORKSPACE_UPDATES] = fail
-    async with pictures(far) as events:
+    async with following(far) as events:
         assert await anext(events) == Opened()
         event = await anext(events)
         if not ends:

@@ -19,7 +19,7 @@ from coder_tui.wire.tailnet import messages
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.drpc import Sender
 from coder_tui.wire.tailnet.messages import uuid_bytes
-from coder_tui.wire.tailnet.updates import Picture, TailnetWorkspace, picture_after
+from coder_tui.wire.tailnet.updates import Following, TailnetWorkspace
 from coder_tui.wire.tailnet.yamux import WINDOW, Session
 from coder_tui.wire.tailnet.yamux_frames import Flag, Type, frame
 from tests.hub.support import BOUND, Peer, a_hub, close_code, the_agent
@@ -36,10 +36,11 @@ async def test_workspaces_come_whole_and_then_as_differences(hub: Peer) -> None:
         assert await speaker.reply(pb.WorkspaceUpdate) == pb.WorkspaceUpdate()  # none yet, and said so
         made = await hub.workspace("one")
         agent = the_agent(made)
-        picture: Picture = {}
+        following = Following()
+        picture = following.apply(pb.WorkspaceUpdate()).picture
         states: list[str] = []
         while picture.get(made["id"]) != TailnetWorkspace("one", "running", {agent["id"]: agent["name"]}):
-            picture = picture_after(picture, await speaker.reply(pb.WorkspaceUpdate))
+            following.apply(await speaker.reply(pb.WorkspaceUpdate))
             states.append(picture[made["id"]].status)
         # a report changes nothing here: the next message is the rename's
         await hub.send("POST", f"/workspaces/{made['id']}/usage", status=204)
@@ -51,7 +52,7 @@ async def test_workspaces_come_whole_and_then_as_differences(hub: Peer) -> None:
         await hub.build(made["id"], "delete", "deleted")
         while picture:
             update = await speaker.reply(pb.WorkspaceUpdate)
-            picture = picture_after(picture, update)
+            following.apply(update)
         assert [one.id for one in update.deleted_workspaces] == [uuid_bytes(made["id"])]
         speaker.caller.cancel(call)
         await speaker.flush()

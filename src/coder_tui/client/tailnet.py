@@ -33,7 +33,7 @@ from coder_tui.wire.tailnet.derp import from_message
 from coder_tui.wire.tailnet.drpc import UNIMPLEMENTED
 from coder_tui.wire.tailnet.messages import uuid_bytes
 from coder_tui.wire.tailnet.rpc import CallError
-from coder_tui.wire.tailnet.updates import Picture, picture_after
+from coder_tui.wire.tailnet.updates import Following, Told
 
 VERSION = "2.3"
 """What we ask for: enough for every call here, and spoken by every server with app statuses."""
@@ -113,14 +113,13 @@ class Tailnet:
     def __init__(self, rpc: Rpc, clock: Clock) -> None:
         self._rpc, self._clock = rpc, clock
 
-    async def workspace_updates(self, owner_id: str) -> AsyncGenerator[Picture, None]:
+    async def workspace_updates(self, owner_id: str) -> AsyncGenerator[Told, None]:
         """All of a user's workspaces, names, states and agents, at once and after each change."""
         request = pb.WorkspaceUpdatesRequest(workspace_owner_id=uuid_bytes(owner_id))
-        picture: Picture = {}
+        following = Following()
         async with aclosing(self._stream(messages.WORKSPACE_UPDATES, request, pb.WorkspaceUpdate)) as updates:
             async for update in updates:
-                picture = picture_after(picture, update)
-                yield picture
+                yield following.apply(update)
 
     async def derp_maps(self) -> AsyncGenerator[DerpMap, None]:
         """The relays, at once and after each change."""
@@ -198,16 +197,16 @@ class TailnetStreams:
         self._rest, self._clock = rest, clock
         self._resume: dict[str, ResumeToken] = {}
 
-    def pictures(self, owner_id: str) -> Followed[Picture]:
-        """`WorkspaceUpdates`: a user's workspaces after each change."""
+    def workspace_updates(self, owner_id: str) -> Followed[Told]:
+        """`WorkspaceUpdates`: a user's workspaces, all at each open, then after each change."""
 
         @asynccontextmanager
-        async def opening() -> AsyncIterator[AsyncIterator[Picture]]:
+        async def opening() -> AsyncIterator[AsyncIterator[Told]]:
             async with (
                 open_tailnet(self._rest, clock=self._clock) as tailnet,
-                aclosing(_known(tailnet.workspace_updates(owner_id))) as pictures,
+                aclosing(_known(tailnet.workspace_updates(owner_id))) as updates,
             ):
-                yield pictures
+                yield updates
 
         return followed(opening, self._clock)
 

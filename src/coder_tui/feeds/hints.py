@@ -8,7 +8,7 @@ A deployment that does not offer it is read as before.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,7 +18,7 @@ from coder_tui.fleet.snapshot import Workspace
 
 if TYPE_CHECKING:
     from coder_tui.client.rest import RestClient
-    from coder_tui.wire.tailnet.updates import Picture
+    from coder_tui.wire.tailnet.updates import TailnetWorkspace
 
 MANY = 20
 """Changed workspaces beyond which the whole list is read instead."""
@@ -81,35 +81,33 @@ class Hints:
         from coder_tui.client.streams import WatchEnded, WatchLost
         from coder_tui.client.streams_more import Got
         from coder_tui.client.tailnet import TailnetStreams
-        from coder_tui.wire.tailnet.updates import changed_ids
 
-        before: Picture | None = None
-        async with aclosing(TailnetStreams(rest, self._clock).pictures(self.owner_id)) as events:
+        whole = True  # the next picture says nothing of what changed before it: our rows do
+        async with aclosing(TailnetStreams(rest, self._clock).workspace_updates(self.owner_id)) as events:
             async for event in events:
                 match event:
-                    case Got(picture):
-                        # the first picture after an open says nothing of what changed meanwhile: our rows do
-                        self._hint(self._unlike(picture) if before is None else changed_ids(before, picture), picture)
-                        before, self.alive = picture, True
+                    case Got(told):
+                        self._hint(self._unlike(told.picture) if whole else told.changed, told.picture)
+                        whole, self.alive = False, True
                     case WatchLost():
                         if self.alive:
                             self._rows.read_soon()
-                        before, self.alive = None, False
+                        whole, self.alive = True, False
                     case WatchEnded(error):
                         if self.alive:
                             self._rows.read_soon()
                         self.off = error.why or error.what
 
-    def _unlike(self, picture: Picture) -> set[str]:
+    def _unlike(self, picture: Mapping[str, TailnetWorkspace]) -> Set[str]:
         known = self._rows.known
-        changed = known.keys() - picture.keys()
+        changed = set(known.keys() - picture.keys())
         for key, now in picture.items():
             row = known.get(key)
             if row is None or (row.name, row.build_status) != (now.name, now.status):
                 changed.add(key)
         return changed
 
-    def _hint(self, changed: set[str], picture: Picture) -> None:
+    def _hint(self, changed: Set[str], picture: Mapping[str, TailnetWorkspace]) -> None:
         # what a watch tells of comes by itself, unless it is gone: then the watch may have nothing to say
         changed = {key for key in changed if key not in picture or not self._rows.is_told(key)}
         if not changed:

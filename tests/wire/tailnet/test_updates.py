@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from coder_tui.errors import ProtocolError
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.updates import (
+    Following,
     Picture,
     TailnetWorkspace,
-    changed_ids,
+    Told,
     difference,
-    picture_after,
     read_update,
 )
 
@@ -33,15 +33,14 @@ pictures = st.dictionaries(st.integers(0, 3).map(key), workspaces, max_size=4)
 @settings(max_examples=60)
 def test_differences_carry_every_change_and_nothing_else(steps: list[Picture]) -> None:
     here: Picture = {}
-    there: Picture = {}
+    following = Following()
     for wanted in steps:
         update = difference(here, wanted)
         assert (update is None) == (here == wanted)
-        before = there
         if update is not None:
-            there = picture_after(there, read_update(update.SerializeToString()))
-        assert there == wanted
-        assert changed_ids(before, there) == changed_ids(here, wanted)
+            told = following.apply(read_update(update.SerializeToString()))
+            assert told.picture == wanted
+            assert told.changed == {key for key in here | wanted if here.get(key) != wanted.get(key)}
         here = wanted
 
 
@@ -50,7 +49,7 @@ def test_statuses_are_the_apis_words() -> None:
     for value in [*pb.Workspace.Status.values(), 77]:
         update.upserted_workspaces.add(id=uuid.UUID(int=value + 1).bytes, name="w")
         update.upserted_workspaces[-1].MergeFromString(bytes([0x18, value]))
-    found = picture_after({}, update)
+    found = Following().apply(update).picture
     assert found[key(0)].status == found[key(77)].status == "unknown"
     assert found[key(3)].status == "running"
     assert found[key(7)].status == "canceling"
@@ -59,7 +58,7 @@ def test_statuses_are_the_apis_words() -> None:
 def test_broken_ids_and_strangers() -> None:
     update = pb.WorkspaceUpdate()
     update.upserted_agents.add(id=uuid.uuid4().bytes, name="lost", workspace_id=uuid.uuid4().bytes)
-    assert picture_after({}, update) == {}
+    assert Following().apply(update) == Told({}, frozenset())
     update.upserted_workspaces.add(id=b"short")
     with pytest.raises(ProtocolError, match="5 bytes"):
-        picture_after({}, update)
+        Following().apply(update)

@@ -29,33 +29,54 @@ Picture = dict[str, TailnetWorkspace]
 """Workspaces by id."""
 
 
-def picture_after(before: Picture, update: pb.WorkspaceUpdate) -> Picture:
-    """What is so once `update` came; the workspaces it does not touch are the same objects.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a message of the stream made of it: all workspaces, and which of them are not what they were.
 
-    Raises ProtocolError for ids that are none. An agent of a workspace that is not there is left out.
+    `picture` is kept up to date: look at it before the next message comes.
     """
-    after = dict(before)
-    agents: dict[str, dict[str, str]] = {}
-    for workspace in update.deleted_workspaces:
-        after.pop(uuid_text(workspace.id), None)
-    for workspace in update.upserted_workspaces:
-        key = uuid_text(workspace.id)
-        old = after.get(key)
-        status = _STATUSES.get(workspace.status, "unknown")
-        after[key] = TailnetWorkspace(workspace.name, status, old.agents if old else {})
-    for upsert, told in ((False, update.deleted_agents), (True, update.upserted_agents)):
-        for agent in told:
-            key = uuid_text(agent.workspace_id)
-            if key not in after:
-                continue
-            changed = agents.setdefault(key, dict(after[key].agents))
-            if upsert:
-                changed[uuid_text(agent.id)] = agent.name
-            else:
-                changed.pop(uuid_text(agent.id), None)
-    for key, changed in agents.items():
-        after[key] = TailnetWorkspace(after[key].name, after[key].status, changed)
-    return after
+
+    picture: Mapping[str, TailnetWorkspace]
+    changed: frozenset[str]
+
+
+class Following:
+    """A picture that follows a stream; one message costs what it touches."""
+
+    def __init__(self) -> None:
+        self._picture: Picture = {}
+
+    def apply(self, update: pb.WorkspaceUpdate) -> Told:
+        """Take a message over. Raises ProtocolError for ids that are none.
+
+        An agent of a workspace that is not there is left out.
+        """
+        picture = self._picture
+        before: dict[str, TailnetWorkspace | None] = {}
+        for workspace in update.deleted_workspaces:
+            key = uuid_text(workspace.id)
+            before.setdefault(key, picture.pop(key, None))
+        for workspace in update.upserted_workspaces:
+            key = uuid_text(workspace.id)
+            old = picture.get(key)
+            before.setdefault(key, old)
+            status = _STATUSES.get(workspace.status, "unknown")
+            picture[key] = TailnetWorkspace(workspace.name, status, old.agents if old else {})
+        agents: dict[str, dict[str, str]] = {}
+        for upsert, told in ((False, update.deleted_agents), (True, update.upserted_agents)):
+            for agent in told:
+                key = uuid_text(agent.workspace_id)
+                if key not in picture:
+                    continue
+                before.setdefault(key, picture[key])
+                changed = agents.setdefault(key, dict(picture[key].agents))
+                if upsert:
+                    changed[uuid_text(agent.id)] = agent.name
+                else:
+                    changed.pop(uuid_text(agent.id), None)
+        for key, changed in agents.items():
+            picture[key] = TailnetWorkspace(picture[key].name, picture[key].status, changed)
+        return Told(picture, frozenset(key for key, old in before.items() if picture.get(key) != old))
 
 
 def read_update(data: bytes) -> pb.WorkspaceUpdate:
@@ -63,14 +84,11 @@ def read_update(data: bytes) -> pb.WorkspaceUpdate:
     return read(pb.WorkspaceUpdate, data)
 
 
-def changed_ids(before: Picture, after: Picture) -> set[str]:
-    """The workspaces that are new, gone or different."""
-    return {key for key in before.keys() | after.keys() if before.get(key) != after.get(key)}
-
-
 def difference(before: Picture, after: Picture) -> pb.WorkspaceUpdate | None:
     """What makes `after` of `before`; None when they are the same."""
-    changed = changed_ids(before, after)
+    # most are the same object: only the others are compared
+    changed = [key for key in before.keys() | after.keys() if before.get(key) is not after.get(key)]
+    changed = [key for key in changed if before.get(key) != after.get(key)]
     if not changed:
         return None
     update = pb.WorkspaceUpdate()
