@@ -32,8 +32,7 @@ def main() -> None:
     parser.add_argument("--agents", type=int, default=AGENTS)
     options = parser.parse_args()
     with hub() as ours, tempfile.TemporaryDirectory() as root:
-        for number in range(options.agents):
-            ours.workspace(f"rest-{number}", root)
+        ours.fill(options.agents, root)
         token = Path(root) / "token"
         token.write_text(ours.token)
         token.chmod(0o600)

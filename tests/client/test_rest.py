@@ -106,6 +106,40 @@ async def test_a_row_that_moves_between_pages_is_neither_lost_nor_doubled() -> N
     assert not orders
 
 
+async def test_a_list_that_did_not_change_is_not_sent_again() -> None:
+    numbers, asked = [0, 1, 2, 3, 4], list[str]()
+
+    def listing(request: Request) -> Response:
+        offset = int(request.query_params["offset"])
+        shown = numbers[offset : offset + 2]
+        tag = f'"{shown}-{len(numbers)}"'
+        asked.append(("if-none-match" in request.headers and "unless") or "all")
+        if request.headers.get("if-none-match") == tag:
+            return Response(status_code=304, headers={"etag": tag})
+        answer = page(shown, len(numbers))
+        answer.headers["etag"] = tag
+        return answer
+
+    tags: list[str] = []
+    async with serving(answering(listing, "/api/v2/workspaces")) as url, RestClient(credentials(url)) as rest:
+        assert len(await rest.workspaces_unless(tags, limit=2) or []) == 5
+        assert await rest.workspaces_unless(tags, limit=2) is None
+        assert asked == ["all"] * 3 + ["unless"] * 3
+        numbers[3] = 7  # on the second page
+        assert {one.id for one in await rest.workspaces_unless(tags, limit=2) or []} == set(map(uuid, numbers))
+        assert await rest.workspaces_unless(tags, limit=2) is None
+        numbers.clear()
+        assert await rest.workspaces_unless(tags, limit=2) == []
+
+
+async def test_a_list_without_tags_is_read_each_time() -> None:
+    tags: list[str] = []
+    route = answering(lambda _: page([1], 1), "/api/v2/workspaces")
+    async with serving(route) as url, RestClient(credentials(url)) as rest:
+        for _ in range(2):
+            assert len(await rest.workspaces_unless(tags) or []) == 1
+
+
 async def test_big_lists_and_null_lists() -> None:
     lines = [{"id": number, "output": "x" * 100, "created_at": "2026-01-01T00:00:00Z"} for number in range(2000)]
     route = answering(lambda _: JSONResponse(lines), "/api/v2/workspaceagents/a/logs")

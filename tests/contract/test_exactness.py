@@ -90,6 +90,7 @@ CALLS: dict[str, tuple[Call, str]] = {
     "login": (_login, "codersdk.LoginWithPasswordResponse"),
     "logout": (_logout, "codersdk.Response"),
     "workspaces": (lambda rest, world: rest.workspaces("owner:me"), "codersdk.WorkspacesResponse"),
+    "workspaces_unless": (lambda rest, world: rest.workspaces_unless([], "owner:me"), "codersdk.WorkspacesResponse"),
     "workspace": (lambda rest, world: rest.workspace(world.workspace["id"]), "codersdk.Workspace"),
     "create_workspace": (_create, "codersdk.Workspace"),
     "create_build": (_build, "codersdk.WorkspaceBuild"),

@@ -74,6 +74,7 @@ class FakeCoder:
         self.token = TOKEN
         self.list_answer: Response | None = None
         self.list_gate: asyncio.Event | None = None
+        self.tagged = False  # the list has an ETag, as a hub's
         self.watch_status = 101
         self.builds: dict[str, WorkspaceBuild] = {}
         self.polls = 0
@@ -114,6 +115,10 @@ class FakeCoder:
         return JSONResponse({"username": "kira", "id": uuid(7000)})
 
     async def _list(self, request: Request) -> Response:
+        tag = f'"{hash(tuple(map(id, self.workspaces.values())))}"'
+        if self.tagged and request.headers.get("if-none-match") == tag:
+            self.requests.append("unchanged")
+            return Response(status_code=304, headers={"etag": tag})
         self.requests.append("list")
         workspaces = list(self.workspaces.values())  # as of now, however long the answer takes
         if self.list_gate:
@@ -122,7 +127,8 @@ class FakeCoder:
             return JSONResponse({"message": "You are signed out."}, 401)
         if self.list_answer:
             return self.list_answer
-        return Response(encode({"workspaces": workspaces, "count": len(workspaces)}), media_type="application/json")
+        body = encode({"workspaces": workspaces, "count": len(workspaces)})
+        return Response(body, media_type="application/json", headers={"etag": tag} if self.tagged else None)
 
     async def _get(self, request: Request) -> Response:
         return Response(encode(self.workspaces[request.path_params["id"]]), media_type="application/json")

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse
 
 from coder_tui.errors import ApiError, NotFoundError, UnreachableError, UsageError
 from coder_tui.feeds import lastfleet
+from coder_tui.feeds.cockpit import TICK
 from coder_tui.fleet.snapshot import Key, Level, LinkState, Snapshot
 from tests.client.support import ManualTime, credentials, serving, until, wired
 from tests.feeds.support import FakeCoder, cockpit, link_of, messages, running, shows, state_of, uuid, workspace
@@ -114,6 +115,26 @@ async def test_a_lost_stream_rereads_the_list_but_does_not_hammer_it(tmp_path: P
         time.advance(5)
         await until(lambda: coder.requests.count("list") == 3)
         await shows(source, live)
+
+
+async def test_a_list_that_did_not_change_confirms_what_is_known(tmp_path: Path) -> None:
+    time = ManualTime()
+    coder = FakeCoder(workspace(1), workspace(2))
+    coder.tagged = True
+    async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url), clock=time.clock)) as source:
+        before = await shows(source, live)
+        await until(lambda: coder.watched == set(coder.workspaces))
+        await until(lambda: any(seconds > 10 for seconds in time.slept))
+        for _ in range(4):  # in steps too small to be a sleep, after which everything is read
+            ticks = time.slept.count(TICK)
+            time.advance(15)
+            await until(lambda seen=ticks: time.slept.count(TICK) > seen)
+        await until(lambda: coder.requests.count("unchanged") == 1)
+        after = await shows(source, lambda now: link_of(now).link.refreshed_at != link_of(before).link.refreshed_at)
+        assert [row.key for row in after.rows] == [row.key for row in before.rows]
+        assert live(after)
+        source.refresh()
+        await until(lambda: coder.requests.count("list") == 2)  # a person asked: everything is read
 
 
 async def test_a_refused_token_is_not_retried_until_asked(tmp_path: Path) -> None:

@@ -46,6 +46,23 @@ async def test_what_we_write_is_what_our_types_read(hub: Peer) -> None:
     assert WorkspacesResponse.read(listed.content).count == 1
 
 
+async def test_a_list_is_sent_again_only_when_something_changed(hub: Peer) -> None:
+    workspace = await hub.workspace()
+
+    async def listed(tag: str) -> tuple[int, str]:
+        headers = {"If-None-Match": tag} if tag else {}
+        answer = await hub.http.get("/api/v2/workspaces?q=owner:me", headers=headers)
+        return answer.status_code, answer.headers["etag"]
+
+    status, tag = await listed("")
+    assert status == 200
+    assert await listed(tag) == (304, tag)
+    await hub.send("PUT", f"/workspaces/{workspace['id']}/favorite", status=204)
+    status, newer = await listed(tag)
+    assert (status, newer != tag) == (200, True)
+    assert await listed(newer) == (304, newer)
+
+
 @pytest.mark.parametrize("name", ["", "Upper", "two--hyphens", "-a", "a-", "a b", "ä", "a" * 33, "a/b", "a\n"])
 async def test_names_follow_the_rule(hub: Peer, name: str) -> None:
     problem = await hub.send("POST", "/users/me/workspaces", {"name": name}, 400)

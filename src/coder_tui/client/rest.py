@@ -27,6 +27,7 @@ from coder_tui.client.budget import Budget, retry_after
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.failures import bad_proxy, check_served, refusal, unreachable
 from coder_tui.client.headers import command_headers
+from coder_tui.client.rest_list import RestList
 from coder_tui.client.rest_more import Query, RestMore
 from coder_tui.client.tls import tls_context
 from coder_tui.errors import ApiError, CredentialsError
@@ -42,15 +43,12 @@ from coder_tui.wire.workspaces import (
     ExtendWorkspace,
     Workspace,
     WorkspaceBuild,
-    WorkspacesResponse,
     WorkspaceUsage,
 )
 
 SESSION_HEADER = "Coder-Session-Token"
 USER_AGENT = f"coder-tui/{__version__}"
 
-PAGE = 100
-"""Workspaces per request when all are read."""
 _BIG = 1 << 16  # bytes of JSON that are parsed in a thread rather than on the event loop
 _MAX_BODY = 256 << 20
 _TRIES_WHEN_BUSY = 3
@@ -74,7 +72,7 @@ def headers_of(credentials: Credentials) -> dict[str, str]:
     return headers | {"User-Agent": USER_AGENT}
 
 
-class RestClient(RestMore):
+class RestClient(RestList, RestMore):
     """One deployment's REST API. Use as an async context manager, or call `aclose()`.
 
     Redirects are not followed: they could carry the token to another host. Constructing one may block while a header
@@ -144,26 +142,6 @@ class RestClient(RestMore):
     async def logout(self) -> None:
         """`POST /users/logout`: the deployment forgets this session token."""
         await self._send("POST", "users/logout")
-
-    async def workspaces(self, q: str = "", *, limit: int = PAGE, offset: int = 0) -> list[Workspace]:
-        """`GET /workspaces`: every workspace that matches `q` from `offset` on, read in pages of `limit`.
-
-        Rows that move between two pages while we read are neither lost nor doubled: the list is then read again.
-        """
-        found: dict[str, Workspace] = {}
-        for _ in range(3):
-            found, count, position = {}, 0, offset
-            while True:
-                query: dict[str, str | int] = {"q": q, "limit": limit, "offset": position}
-                page = await self._read(WorkspacesResponse, "GET", "workspaces", query=query)
-                found.update((workspace.id, workspace) for workspace in page.workspaces)
-                position += len(page.workspaces)
-                count = max(count, page.count)  # a page past the end says 0
-                if not page.workspaces or len(page.workspaces) < limit or position >= page.count:
-                    break
-            if len(found) >= count - offset:
-                break
-        return list(found.values())
 
     async def workspace(self, workspace_id: str) -> Workspace:
         """`GET /workspaces/{id}`."""
@@ -251,7 +229,9 @@ class RestClient(RestMore):
         *,
         query: Query | None = None,
     ) -> M:
-        content = await self._send(method, path, body, query)
+        return await self._parse(model, await self._send(method, path, body, query))
+
+    async def _parse(self, model: type[M], content: bytes) -> M:
         return await asyncio.to_thread(model.read, content) if len(content) > _BIG else model.read(content)
 
     async def _list(self, model: type[M], path: str, query: Query) -> list[M]:
@@ -259,8 +239,26 @@ class RestClient(RestMore):
         return await asyncio.to_thread(read_list, model, content) if len(content) > _BIG else read_list(model, content)
 
     async def _send(self, method: str, path: str, body: WireModel | None = None, query: Query | None = None) -> bytes:
+        response = await self._exchange(method, path, body, query)
+        self._check(response)
+        return response.content
+
+    async def _get_unless(self, tag: str, path: str, query: Query) -> tuple[bytes | None, str]:
+        response = await self._exchange("GET", path, None, query, unless=tag)
+        tag = response.headers.get("etag", "")
+        if response.status_code == 304:
+            return None, tag
+        self._check(response)
+        return response.content, tag
+
+    async def _exchange(
+        self, method: str, path: str, body: WireModel | None = None, query: Query | None = None, *, unless: str = ""
+    ) -> httpx.Response:
+        """One request and its answer, whatever its status; a deployment that is too busy is asked again later."""
         content = None if body is None else encode(body)
-        headers = {"Content-Type": "application/json"} if content else None
+        headers = {"Content-Type": "application/json"} if content else {}
+        if unless:
+            headers["If-None-Match"] = unless
         query = {name: value for name, value in (query or {}).items() if value != ""}
         for attempt in range(_TRIES_WHEN_BUSY):
             await self.budget.take()
@@ -278,8 +276,7 @@ class RestClient(RestMore):
             held = self.budget.hold(retry_after(response.headers))
             if not held or attempt + 1 == _TRIES_WHEN_BUSY:
                 break
-        self._check(response)
-        return response.content
+        return response
 
     async def _body(self, response: httpx.Response) -> None:
         if int(response.headers.get("content-length") or 0) > _MAX_BODY:

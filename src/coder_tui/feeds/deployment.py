@@ -44,6 +44,8 @@ _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
 _GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
 _QUERY = "owner:me"
+_PAGE = 100  # workspaces in one request
+_HUB_PAGE = 2000  # a hub is near: its list in one request, which mostly says that nothing changed
 _BULK = 50  # workspaces whose rows are made in a thread rather than on the event loop
 
 
@@ -76,6 +78,7 @@ class DeploymentFeed:
         self._told: dict[str, float] = {}  # when a stream last told of a workspace, monotonic seconds
         self._listed = False  # the last read of the list worked
         self._backoff = Backoff(clock)
+        self._tags: list[str] = []  # of the list as last read
         self._reread_at = -math.inf  # monotonic seconds: when a lost stream last made us read the list
         self._wake = asyncio.Event()  # read the list soon
         self._now = asyncio.Event()  # read the list now: a person asked
@@ -110,6 +113,7 @@ class DeploymentFeed:
 
     def refresh(self) -> None:
         """Read everything again now; lost streams are tried now too."""
+        self._tags.clear()
         self._now.set()
         self._wake.set()
         self._backoff.nudge()
@@ -258,9 +262,13 @@ class DeploymentFeed:
             self._hints.owner_id = me.id
         if self._group:
             self._chats.start(rest, self._group)
-        listed = await rest.workspaces(_QUERY)
+        tags = list(self._tags) if self._listed else []
+        listed = await rest.workspaces_unless(tags, _QUERY, limit=_HUB_PAGE if self.deployment.is_hub else _PAGE)
         await self._chats.settled()
         at = self._clock.now()
+        if listed is None:
+            self._trust(at)
+            return
         if len(listed) > _BULK:
             rows = await asyncio.to_thread(self._rows, listed, at)
         else:
@@ -270,17 +278,20 @@ class DeploymentFeed:
             self._known[row.id] if self._told.get(row.id, -1.0) >= began and row.id in self._known else row
             for row in rows
         ]
-        was_lost = not self._listed
-        self._listed = True
-        self._known = {row.id: row for row in rows}
+        self._known, self._tags = {row.id: row for row in rows}, tags
         self._told = {workspace_id: when for workspace_id, when in self._told.items() if workspace_id in self._known}
-        if was_lost:
-            self._watches.nudge()
-        self._watches.choose(self._known.values())
+        more = [self._chats.row] if self._chats.row else []
+        self._trust(at, FleetListed(self.deployment.name, (*rows, *more), at))
         if self._group:
             self._hints.start(rest, self._group)
-        more = [self._chats.row] if self._chats.row else []
-        self._judge_link(at, FleetListed(self.deployment.name, (*rows, *more), at))
+
+    def _trust(self, at: datetime, *also: Event) -> None:
+        """The list is what we know, as of `at`. Told with `also`."""
+        if not self._listed:
+            self._watches.nudge()
+        self._listed = True
+        self._watches.choose(self._known.values())
+        self._judge_link(at, *also)
 
     def _tell_chats(self) -> None:
         row = self._chats.row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sqlite3
 import threading
 from collections.abc import Mapping, Sequence
@@ -49,12 +50,19 @@ class Snapshots:
         self._storage, self._site, self._pending = storage, site, pending
         self._statuses = _Statuses()
         self._versions: dict[str, int] = {}
+        self._run, self._changes = secrets.token_hex(4), 0
         self._ready: dict[str, tuple[int, Shared]] = {}
         self._loading: dict[str, tuple[int, asyncio.Task[Shared | None]]] = {}
 
     def changed(self, workspace_id: str) -> None:
         """What was assembled of this workspace is out of date."""
         self._versions[workspace_id] = self._versions.get(workspace_id, 0) + 1
+        self._changes += 1
+
+    @property
+    def tag(self) -> str:
+        """An `ETag` of all workspaces together. Take it before they are read: it may be too old, never too new."""
+        return f'"{self._run}-{self._changes}"'
 
     async def get(self, workspace_id: str) -> Shared | None:
         """The newest state, deleted workspaces included; None if there never was one."""

@@ -78,9 +78,15 @@ async def the_workspace(hub: Hub, workspace_id: str, *, deleted: bool = False) -
 
 
 async def list_workspaces(hub: Hub, request: Request) -> Response:
-    """GET /workspaces. `count` counts all pages, and is 0 past the end (as Coder's)."""
+    """GET /workspaces. `count` counts all pages, and is 0 past the end (as Coder's).
+
+    304 to an `If-None-Match` with the tag of the newest answer, which Coder does not give.
+    """
     limit, offset = query_int(request, "limit", most=INT32), query_int(request, "offset", most=INT32)
     matches = parse_search(request.query_params.get("q", ""), hub.site)
+    tag = hub.snapshots.tag
+    if request.headers.get("if-none-match") == tag:
+        return Response(status_code=304, headers={"etag": tag})
     found = await hub.snapshots.list()
     if matches:
         values = await hub.storage.read(_parameters)
@@ -92,7 +98,9 @@ async def list_workspaces(hub: Hub, request: Request) -> Response:
         ]
     page = sorted(found, key=_order)[offset : offset + limit if limit else None]
     body = b",".join(shared.json for shared in page)
-    return raw_answer(b'{"workspaces":[%b],"count":%d}\n' % (body, len(found) if page else 0))
+    response = raw_answer(b'{"workspaces":[%b],"count":%d}\n' % (body, len(found) if page else 0))
+    response.headers["etag"] = tag
+    return response
 
 
 def _order(shared: Shared) -> tuple[bool, bool, str, str]:
