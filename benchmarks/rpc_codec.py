@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import psutil
 from websockets.asyncio.client import connect
@@ -189,9 +190,9 @@ def main() -> None:
         burst = max(1, BURST // raw)
         plain, bursts, singles = [], [], []
         for _ in range(ROUNDS):
-            plain.append(timed(lambda: alone(message, count)))
-            bursts.append(timed(lambda: ours(message, count, burst)))
-            singles.append(timed(lambda: ours(message, count, 1)))
+            plain.append(timed(partial(alone, message, count)))
+            bursts.append(timed(partial(ours, message, count, burst)))
+            singles.append(timed(partial(ours, message, count, 1)))
         ratio = median(plain) / median(bursts)
         if size == MAIN:
             main_ratio = ratio
