@@ -23,6 +23,8 @@ def hints(scope: str, now: reasons.Situation) -> list[Hint]:
         ]
     if scope == "search":
         return [Hint("enter", "search", keep=True), Hint("esc", "cancel", keep=True)]
+    if scope == "moment":
+        return [Hint("enter", "go there", keep=True), Hint("esc", "not now", keep=True)]
     if scope == "input":
         return [Hint("enter", "keep the filter", keep=True), Hint("esc", "clear", keep=True)]
     near = scopes(scope)

@@ -5,8 +5,6 @@ Panes are made once. A layout only shows and hides them, so that selection, scro
 
 from __future__ import annotations
 
-import uuid
-from dataclasses import replace
 from typing import Any
 
 from textual import events, on
@@ -14,9 +12,8 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Input, Static
 
-from coder_tui.feeds.source import PtyTarget
 from coder_tui.fleet.snapshot import Key, Row, Snapshot
-from coder_tui.tui.commands import Commands, shell_of
+from coder_tui.tui.commands import Commands
 from coder_tui.tui.layout import (
     LISTS,
     MIN_LEFT,
@@ -41,6 +38,7 @@ from coder_tui.tui.panes.terminal import TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.states import path_of
 from coder_tui.tui.widgets.filterbar import FilterBar
+from coder_tui.tui.widgets.replay_bar import ReplayBar
 from coder_tui.tui.widgets.titled import Titled
 from coder_tui.tui.widgets.trail import Trail
 
@@ -57,6 +55,7 @@ class Navigation(Commands):
     terminal: TerminalPane
     closeups: dict[Page, CloseUp[Any, Any]]
     filter: FilterBar
+    replay_bar: ReplayBar
     crumbs: Trail
     tabs: Trail
     overview: Overview
@@ -71,7 +70,6 @@ class Navigation(Commands):
         self.top_page = Page.TIMELINE  # what the upper right of the wide layout shows
         self.zoomed = ""  # id of the pane that has the window
         self.wider = 0  # cells by which a person made the left column wider
-        self._renewed: dict[str, PtyTarget] = {}  # by the reconnect token of the session that ended
         self._last_pane: Widget | None = None  # had the focus before the window became too small for any
         self._arranged_for: Size | None = None
 
@@ -87,6 +85,10 @@ class Navigation(Commands):
 
     def arranged(self) -> None:
         """Panes came or went: the screen follows with what depends on it."""
+        raise NotImplementedError
+
+    def hint(self) -> None:
+        """Tell the footer what helps here."""
         raise NotImplementedError
 
     # --- layout ---
@@ -187,7 +189,9 @@ class Navigation(Commands):
         """Whose keys come first: a pane's, an input line's, or the program's in the terminal."""
         pane = self.focused_pane()
         if isinstance(self.focused, Input):
-            return "search" if pane is self.terminal else "input"
+            return (
+                "moment" if self.focused.parent is self.replay_bar else "search" if pane is self.terminal else "input"
+            )
         if pane is self.terminal:
             return "copy" if pane.looking_back else "terminal" if pane.captures_keys else "app"
         if pane is self.needs or pane is self.agents or pane is self.timeline:
@@ -213,61 +217,6 @@ class Navigation(Commands):
         """Back to the list the person came from."""
         self._go_to(self.needs if self.overview.needing and self.needs.key == self.agents.key else self.agents)
 
-    def attach(self, target: PtyTarget, *, fresh: bool = False) -> None:
-        """Attach the terminal and go there."""
-        while (renewed := self._renewed.get(target.reconnect)) is not None:
-            target = renewed
-        self.terminal.add_class("-attached")
-        self.terminal.attach(target, fresh=fresh)
-        self.go(Page.TERMINAL)
-
-    @on(ContainersPane.Entered)
-    def _entered(self, message: ContainersPane.Entered) -> None:
-        self.attach(message.target)
-
-    @on(TerminalPane.NewShell)
-    def _shell_renewed(self, message: TerminalPane.NewShell) -> None:
-        """The old session ended: from now on its key leads to the new one."""
-        self._renewed[message.old.reconnect] = message.target
-
-    @on(TerminalPane.Asked)
-    async def _asked(self, message: TerminalPane.Asked) -> None:
-        await self.run_action(message.action)
-
-    @on(TerminalPane.LookedBack)
-    def _looked_back(self) -> None:
-        self.arranged()
-
-    @on(TerminalPane.LinkAsked)
-    def _link_asked(self, message: TerminalPane.LinkAsked) -> None:
-        self.open_uri(message.uri)
-
-    def action_new_terminal(self) -> None:
-        """One more shell: on the agent of the terminal the focus is in, else on the selected one."""
-        shown = self.terminal.target if self.focused_pane() is self.terminal else None
-        rows = [row for row in self.snapshot.rows if shown and row.agent and row.agent.id == shown.agent_id]
-        row = rows[0] if rows else self.row()
-        target = shell_of(row) if row is not None else None
-        if target is not None:
-            self.attach(replace(target, reconnect=str(uuid.uuid4())), fresh=True)
-
-    def action_next_terminal(self) -> None:
-        """The next tab."""
-        self.terminal.next_tab(1)
-        self.go(Page.TERMINAL)
-
-    def action_previous_terminal(self) -> None:
-        """The tab before."""
-        self.terminal.next_tab(-1)
-        self.go(Page.TERMINAL)
-
-    def action_close_terminal(self) -> None:
-        """Close the tab on show."""
-        self.terminal.close_tab()
-        if self.terminal.target is None:
-            self.terminal.remove_class("-attached")
-            self.action_leave_terminal()
-
     @on(TimelinePane.LogAsked)
     def _log_asked(self, message: TimelinePane.LogAsked) -> None:
         self.go(Page.LOGS)
@@ -278,15 +227,6 @@ class Navigation(Commands):
     def _status_asked(self, message: LogsPane.StatusAsked) -> None:
         self.go(Page.TIMELINE)
         self.timeline.reveal(message.at)
-
-    def action_record(self) -> None:
-        """Record the terminal on show, or stop that."""
-        self.terminal.record()
-
-    def action_look_back(self) -> None:
-        """Look back in the terminal."""
-        self.go(Page.TERMINAL)
-        self.terminal.look_back()
 
     # --- pages that ask while they are looked at ---
 

@@ -17,7 +17,7 @@ from coder_tui.fleet.snapshot import Row, Snapshot, Status
 from coder_tui.logs.moment import parse_moment
 from coder_tui.tui.actions import ACTIONS
 from coder_tui.tui.layout import Page
-from coder_tui.tui.navigation import Navigation
+from coder_tui.tui.terminals import Terminals
 from coder_tui.tui.widgets.replay_bar import ReplayBar
 
 REPLAY_ACTIONS = {action.name: action for action in ACTIONS if action.scope == "replay"}
@@ -42,11 +42,10 @@ def row_with(row: Row, told: dict[str, tuple[Status, ...]]) -> Row:
     return replace(row, app=app, agent=replace(row.agent, apps=(app,)))
 
 
-class Replaying(Navigation):
+class Replaying(Terminals):
     """Base of the cockpit screen: `scene` is the moment on show, None while it is now."""
 
     archive: Archive | None
-    replay_bar: ReplayBar
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from coder_tui.fleet import attention
-from coder_tui.fleet.snapshot import Row, Status, Workspace
+from coder_tui.fleet.snapshot import Deployment, LinkState, Row, Status, Workspace
 from coder_tui.text import one_line
 
 # The states of the wire (contract: app statuses) and how we show them. Others are shown by their own word.
@@ -16,6 +17,10 @@ _WIRE = {
     "complete": ("done", "complete", "done"),
     "failure": ("failed", "failure", "failed"),
 }
+
+
+LOST = frozenset({LinkState.RETRYING, LinkState.REFUSED})
+"""Links over which nothing comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ def of_row(row: Row) -> Look:
     if alert is not None or look.shape in ("done", "failed"):  # seen already: keep the word, lower the voice
         return Look(look.shape, look.word, "muted", look.at)
     return look
+
+
+def lost_at(row: Row, deployments: Mapping[str, Deployment]) -> datetime | None:
+    """Since when nothing is known of a stale row: its link was lost then, or it was only ever read from disk."""
+    deployment = deployments.get(row.key.deployment)
+    if deployment is not None and deployment.link.state in LOST and deployment.link.refreshed_at:
+        return deployment.link.since
+    return row.workspace.seen_at
 
 
 def name_of(row: Row) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from types import MappingProxyType
 
 from rich.segment import Segment
@@ -14,7 +13,7 @@ from coder_tui.tui.actions import bindings
 from coder_tui.tui.order import Group, Heading, Item, Order, Sort
 from coder_tui.tui.paint import column, fit, spread
 from coder_tui.tui.panes.marking import Marking
-from coder_tui.tui.states import of_row, of_workspace
+from coder_tui.tui.states import LOST, lost_at, of_row, of_workspace
 from coder_tui.tui.widgets.header import link_words
 from coder_tui.tui.widgets.lines import LineList
 
@@ -22,7 +21,6 @@ _MESSAGE_ROOM = 44  # cells beside the fixed columns from which on a message col
 _LEAST_MESSAGE = 24  # cells below which other columns go first
 COLUMNS = {"message": 0, "health": 13, "deadline": 8, "template": 14, "deployment": 12}
 """What may stand beside name, state and age, with its width in cells; the message takes what is left."""
-_LOST = frozenset({LinkState.RETRYING, LinkState.REFUSED})
 
 
 class AgentsPane(Marking, LineList[Item]):
@@ -139,14 +137,8 @@ class AgentsPane(Marking, LineList[Item]):
 
     def _stale(self, row: Row) -> str:
         """`stale 3m`: since when nothing is known of it."""
-        at = self._lost_at(row)
+        at = lost_at(row, self.deployments)
         return f"stale {self.age(at)}" if at else "stale"
-
-    def _lost_at(self, row: Row) -> datetime | None:
-        deployment = self.deployments.get(row.key.deployment)
-        if deployment is not None and deployment.link.state in _LOST and deployment.link.refreshed_at:
-            return deployment.link.since
-        return row.workspace.seen_at
 
     def _group(self, heading: Heading, width: int) -> list[Segment]:
         voices, look = self.voices, of_row(heading.row)
@@ -158,7 +150,7 @@ class AgentsPane(Marking, LineList[Item]):
             if deployment is not None:
                 link = deployment.link
                 words, link_voice = link_words([deployment], self.now)
-                if link.state in _LOST and link.since:
+                if link.state in LOST and link.since:
                     words = f"lost {self.age(link.since)}, {words.removeprefix('lost: ')}"
                     self.age(link.next_try or link.since)  # the countdown in the words
                 right = [Segment(f" {fit(words, width // 2, self.glyphs.ellipsis)} ", voices[link_voice])]
@@ -176,7 +168,7 @@ class AgentsPane(Marking, LineList[Item]):
         word, voice = look.word, look.voice
         running = look.shape == "workspace"
         if stale and row is not None:
-            word, voice = self._stale(row), "due"
+            word, voice = f"{'' if running else f'{word}  '}{self._stale(row)}", "due"
         elif running and workspace.deadline and self.now and 0 < (workspace.deadline - self.now).total_seconds() < 3600:
             word, voice = f"stops in {self.age(workspace.deadline)}", "due" if due else "muted"
         elif not running and look.at:
@@ -198,9 +190,9 @@ class AgentsPane(Marking, LineList[Item]):
         room = width - 20
         age = self.age(look.at) if look.at else ""
         right = [Segment(f"{age:>4} ", voices["faint" if faint else "muted"])]
-        if faint and alone:
-            right.insert(0, Segment(f" {self._stale(row)} ", voices["due"]))
-            room -= right[0].cell_length
+        if faint and self.order.group in (Group.STATE, Group.NONE):  # no heading tells it
+            right = [Segment(f"{self._stale(row):>10} ", voices["due"])]
+            room -= right[0].cell_length - 5
         roomy = room >= _MESSAGE_ROOM + (14 if alone else 0)
         name_room = (min(40, room // 2) if alone else min(26, max(room * 2 // 5, 16))) if roomy else max(0, room)
         marked = row.key in self.marks
@@ -224,6 +216,8 @@ class AgentsPane(Marking, LineList[Item]):
         parts: list[Segment] = []
         if alone:
             inside = len(above) + len(name) + 1 if name else 0
+            if len(row.workspace.title) + inside > room and row.app is not None:
+                above, inside = "", len(name) + 1
             title = fit(row.workspace.title, max(room - inside, room // 2), dots)
             parts.append(Segment(title, quiet if row.stale else voices.bold("bright")))
             parts.append(Segment(" "))

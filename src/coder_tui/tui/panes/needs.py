@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from rich.segment import Segment
 
-from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.fleet.snapshot import Deployment, Key, Row
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.paint import fit, spread
 from coder_tui.tui.panes.marking import Marking
-from coder_tui.tui.states import name_of, of_row
+from coder_tui.tui.states import lost_at, name_of, of_row
 from coder_tui.tui.widgets.lines import LineList
 
 
@@ -25,6 +26,7 @@ class NeedsPane(Marking, LineList[Key]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self._title = ""
+        self.deployments: Mapping[str, Deployment] = MappingProxyType({})
         self._lookup: Callable[[Key], Row | None] = lambda key: None
         self._rows: dict[Key, Row | None] = {}  # as painted
 
@@ -85,7 +87,9 @@ class NeedsPane(Marking, LineList[Key]):
             return spread(left, [Segment(f"{word:>7}", voice), Segment(f"{age:>5} ", quiet)], width)
         message = alert.message if alert else (row.status.message if row.status else "")
         right: list[Segment] = []
-        if row.due and row.workspace.deadline:
+        if row.stale and (lost := lost_at(row, self.deployments)):
+            right = [Segment(f" stale {self.age(lost)} ", voices["due"])]
+        elif row.due and row.workspace.deadline:
             right = [Segment(f" {self.glyphs.due} stops in {self.age(row.workspace.deadline)} ", voices["due"])]
         room = width - 3 - sum(segment.cell_length for segment in right)
         name = fit(name_of(row), room // 2, dots)

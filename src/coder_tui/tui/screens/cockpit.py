@@ -13,12 +13,10 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from coder_tui.feeds.archive import Archive
-from coder_tui.feeds.past import Digest
 from coder_tui.feeds.source import Source
-from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
+from coder_tui.fleet.snapshot import Alert, Snapshot
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
-from coder_tui.tui.arranging import Arranging
 from coder_tui.tui.glyphs import ascii_only
 from coder_tui.tui.hints import hints
 from coder_tui.tui.layout import RIGHT, Layout, Page
@@ -37,6 +35,7 @@ from coder_tui.tui.panes.terminal import Clipboard, TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.replaying import REPLAY_ACTIONS
 from coder_tui.tui.screens.help import HelpScreen
+from coder_tui.tui.selecting import Selecting
 from coder_tui.tui.uistate import UiFile
 from coder_tui.tui.widgets.filterbar import FilterBar
 from coder_tui.tui.widgets.footer import FooterBar
@@ -45,11 +44,10 @@ from coder_tui.tui.widgets.lines import LineList
 from coder_tui.tui.widgets.replay_bar import ReplayBar
 from coder_tui.tui.widgets.trail import Trail
 
-_SETTLE = 0.15  # seconds the selection must rest before streams are opened for it
 _APP_ACTIONS = {action.name: action for action in ACTIONS if action.scope == "app"}
 
 
-class CockpitScreen(Arranging):
+class CockpitScreen(Selecting):
     """Everything a person looks at."""
 
     BINDINGS = [*bindings("replay"), *bindings("app")]  # in a replay its own come first, else they are none
@@ -73,11 +71,8 @@ class CockpitScreen(Arranging):
         self.source, self.clock, self.note, self.read_only = source, clock, note, read_only
         self.snapshot: Snapshot = source.snapshot
         self.live = source.snapshot
-        self.selected: Key | None = None
         self.overview = Overview()
         self._notifier = notifier
-        self._row: Row | None = None  # as shown
-        self._settle_timer: Timer | None = None
         self._tick_timer: Timer | None = None
         self._call_timer: Timer | None = None
 
@@ -169,12 +164,13 @@ class CockpitScreen(Arranging):
         self.needs.show(self.overview.needing, snapshot.row)
         self.needs.explain_emptiness(0 if rows is snapshot.rows else self.overview.alerts)
         self.needs.tell_hushed(self.overview.snoozed, self.overview.muted)
+        self.needs.deployments = snapshot.deployments
         self.agents.know(snapshot.deployments)
         if changed is None:
             self.keep_marks(rows)
         self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
-        self._keep_selection()
+        self.keep_selection()
         self._call()
         self._tick()
 
@@ -191,100 +187,23 @@ class CockpitScreen(Arranging):
             self._call_timer.stop()
         self._call_timer = None if wait is None else self.set_timer(max(wait, 0.05), self._call, name="call")
 
-    def _keep_selection(self) -> None:
-        if self.selected is None and self.overview.needing:  # the first look goes to who needs it most
-            self._select(self.overview.needing[0])
-            if self.page is Page.AGENTS:
-                self.needs.focus()
-        elif self.needs.has_focus and self.overview.needing:
-            self._select(self.needs.key)  # what was acknowledged is gone: on to the next
-        else:
-            # never a row that nobody sees: a key must not act on what the filter hides
-            self._select(self.selected if self.agents.go(self.selected) else self.agents.key)
-        if self.needs.has_focus and not self.overview.needing:
-            self.agents.focus()
-
     def _tick(self) -> None:
         """Let ages grow where they are seen, and sleep as long as they allow: at rest almost nothing wakes up."""
         now = self.time()
         counting = self.header.tell(self.snapshot, self.overview, now)
         seen = [part for part in self._lists if part.display]
-        if self.scene is not None:
-            return  # time stands still
         youngest = min((age for part in seen if (age := part.tick(now)) is not None), default=3600.0)
         wait = 1.0 if counting or youngest < 60 else 10.0 if youngest < 3600 else 60.0
         if self._tick_timer is not None:
             self._tick_timer.stop()
+        if self.scene is not None:
+            return  # time stands still
         self._tick_timer = self.set_timer(wait, self._tick, name="ages")
 
     def source_failed(self, why: str) -> None:
         """The source stopped (or runs again, when `why` is empty): said in the header, with the key that helps."""
         self.header.failure = f"{why} ({BY_ID['app.refresh'].key_text})" if why else ""
         self.header.tell(self.snapshot, self.overview, self.time())
-
-    # --- selection ---
-
-    def row(self) -> Row | None:
-        """The selected row as of the newest snapshot."""
-        return self.snapshot.row(self.selected) if self.selected else None
-
-    def jump(self, key: Key) -> None:
-        """Select a row from outside the lists."""
-        self._select(key)
-
-    def _select(self, key: object) -> None:
-        moved = key != self.selected
-        self.selected = key if isinstance(key, Key) else None
-        self.agents.go(self.selected)
-        self.needs.go(self.selected)
-        row = self.row()
-        if row is not self._row or moved:
-            self._row = row
-            self.show_timeline(row)
-            if row is not None and self.scene is not None:
-                self.recall(row)
-            self.mark_path()
-            self.mind_closeups(settled=False)
-            self._settle()
-        self._hint()
-
-    def show_timeline(self, row: Row | None) -> None:
-        """Show this row's timeline."""
-        self.timeline.show(row)
-
-    def _settle(self) -> None:
-        if self._settle_timer is None:
-            self._settle_timer = self.set_timer(_SETTLE, self._settled, name="settle")
-        else:
-            self._settle_timer.reset()
-
-    def _settled(self) -> None:
-        """The selection rests: follow its logs if they are seen, and tell the source what we look at."""
-        self._settle_timer = None
-        if self.logs.display:
-            self.logs.show(self.present())
-        self.mind_closeups(settled=True)
-        if self.scene is not None:
-            return  # nobody looks at what is now
-        row = self.row()
-        if row is not None and row.alert is not None and row.alert.standing == "new" and self.app.app_focus:
-            self.source.saw([row.alert])
-        keys = self.agents.in_view()
-        if self.selected is not None:
-            chosen = Key(self.selected.deployment, self.selected.workspace_id)
-            keys = [chosen, *(key for key in keys if key != chosen)]
-        self.source.watch(keys)
-
-    @on(LineList.Moved, "#needs, #agents")
-    def _moved(self, message: LineList.Moved) -> None:
-        self._select(message.key)
-
-    @on(LineList.Opened)
-    def _opened(self, message: LineList.Opened) -> None:
-        if message.control is self.timeline:
-            self.action_terminal()
-        else:
-            self.go(Page.TIMELINE)
 
     @on(CloseUp.Changed)
     def _looked(self) -> None:
@@ -342,51 +261,20 @@ class CockpitScreen(Arranging):
             self._settle()
         if self._tick_timer is not None:
             self._tick()
-        self._hint()
+        self.hint()
         self.keep()
 
     def on_descendant_blur(self) -> None:
         """The footer belongs to the focus."""
-        self._hint()
+        self.hint()
 
-    def _hint(self) -> None:
+    def hint(self) -> None:
         """Tell the footer what helps here."""
         self.footer.show(hints(self.scope(), self.situation()))
 
     def action_help(self) -> None:
         """Show the keys."""
         self.app.push_screen(HelpScreen(self.scope(), self.reason))
-
-    def action_digest(self) -> None:
-        """Show what happened since the last look."""
-        from coder_tui.tui.screens.digest import DigestScreen  # nobody needs it for the first frame
-
-        archive, now = self.archive, self.clock()
-        if archive is None:
-            return
-
-        async def read(since: datetime) -> Digest:
-            return await archive.ask(lambda past: past.digest(since, now))
-
-        def answered(key: Key | None) -> None:
-            self.keep(looked_at=now.isoformat())
-            if key is not None:
-                self.leave_replay()
-                self.visit(key)
-
-        self.app.push_screen(DigestScreen(read, now, self.last_look), answered)
-
-    def visit(self, key: Key) -> None:
-        """Go to this row, whatever the filter says."""
-        if self.snapshot.row(key) is None:
-            self.tell("It is gone: there is no such row any more.", error=True)
-            return
-        if not self.agents.go(key):
-            self.filter.clear()
-            self.filter.apply(self.snapshot, self.time())
-        self.go(Page.AGENTS)
-        self.agents.focus()
-        self.jump(key)
 
     def action_palette(self) -> None:
         """Open the command palette."""

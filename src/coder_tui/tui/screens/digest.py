@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import on
 from textual.app import ComposeResult
@@ -16,7 +17,7 @@ from textual.widgets import Static
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.past import Call, Digest
-from coder_tui.fleet.snapshot import Key
+from coder_tui.fleet.snapshot import Key, LinkState
 from coder_tui.fleet.timeline import exact_age
 from coder_tui.tui.paint import Voices, column, fit, spread
 from coder_tui.tui.widgets.lines import LineList
@@ -25,7 +26,16 @@ Read = Callable[[datetime], Awaitable[Digest]]
 """The digest since a moment. Raises CoderTuiError."""
 _SPANS = (timedelta(hours=1), timedelta(hours=8), timedelta(days=1), timedelta(days=7))
 _FIRST = timedelta(hours=8)  # how far back without a last look
-_NAMES = {"missed": "asks", "asked": "asks", "failed": "failed", "lost": "lost", "finished": "done"}
+_NAMES = {
+    "missed": "asks",
+    "still open from before": "asks",
+    "asked": "asks",
+    "failed": "failed",
+    "lost": "lost",
+    "finished": "done",
+}
+_LOST = {LinkState.RETRYING: "lost", LinkState.REFUSED: "refused"}
+_LEAST, _AROUND = 5, 12  # lines of the list, and those of the window that are not its
 _WIDE = 90  # cells from which on how it ended has a column of its own
 
 
@@ -41,12 +51,16 @@ Line = Heading | Call | tuple[str, datetime, str, str]
 
 
 def lines_of(digest: Digest) -> tuple[list[Line], list[Hashable]]:
-    """What was missed first, the newest on top; then the rest by what it said; then the links that changed. Every call
-    stands once."""
+    """What was missed first, the newest on top; then what stood open already; then the rest by what it said; then the
+    links that were lost. Every call stands once."""
     lines: list[Line] = []
     keys: list[Hashable] = []
     missed = digest.missed
-    parts = {"missed": missed, **{name: [c for c in some if not c.missed] for name, some in digest.parts.items()}}
+    parts = {
+        "missed": [call for call in missed if call.since >= digest.since],
+        "still open from before": [call for call in missed if call.since < digest.since],
+        **{name: [c for c in some if not c.missed] for name, some in digest.parts.items()},
+    }
     for name, calls in parts.items():
         if calls:
             lines.append(Heading(name, len(calls)))
@@ -54,17 +68,19 @@ def lines_of(digest: Digest) -> tuple[list[Line], list[Hashable]]:
         for call in reversed(calls):
             lines.append(call)
             keys.append((call.key, call.event_id))
-    if digest.links:
-        lines.append(Heading("links", len(digest.links)))
+    lost = [link for link in reversed(digest.links) if link[2] in _LOST]
+    if lost:
+        lines.append(Heading("lost links", len(lost)))
         keys.append(None)
-        lines += reversed(digest.links)
-        keys += [(name, at) for name, at, *_ in reversed(digest.links)]
+        lines += lost
+        keys += [(name, at) for name, at, *_ in lost]
     return lines, keys
 
 
 def counts(digest: Digest) -> str:
     """`2 asked, 1 failed, 0 lost, 5 finished`."""
-    return ", ".join(f"{len(calls)} {name}" for name, calls in digest.parts.items())
+    fresh = {name: sum(call.since >= digest.since for call in calls) for name, calls in digest.parts.items()}
+    return ", ".join(f"{count} {name}" for name, count in fresh.items())
 
 
 class DigestList(LineList[Line]):
@@ -78,13 +94,16 @@ class DigestList(LineList[Line]):
             return [Segment(f" {item.name.capitalize()} ({item.count})", voices.bold(voice))]
         if isinstance(item, tuple):
             name, at, state, why = item
-            said = fit(f"{name} {state}  {why}", width - 13, dots)
+            word = _LOST.get(LinkState(state), state)
+            said = fit(f"{name} {word}  {why}", width - 13, dots)
             return [Segment(f"  {self._clock(at)}  ", voices["faint"]), Segment(said, voices["muted"])]
         ended = item.met(self.now) if self.now else ""
         voice = item.level.value
         room = width - 13
         who_room = min(34, max(14, room * 2 // 5))
-        who = "/".join(part for part in (item.title, item.key.agent, item.key.app) if part)
+        whole = "/".join(part for part in (item.title, item.key.agent, item.key.app) if part)
+        short = f"{item.title} {item.key.app or item.key.agent}".rstrip()
+        who = whole if cell_len(whole) <= who_room else short
         right = [Segment(f" {fit(ended, 26, dots)} ", voices["muted"])] if width >= _WIDE else []
         said_room = room - who_room - 1 - sum(segment.cell_length for segment in right)
         left = [
@@ -157,6 +176,7 @@ class DigestScreen(ModalScreen[Key]):
         except CoderTuiError as error:
             head.update(since)
             found.fill((), ())
+            self._take_height(0)
             found.say((str(error), "due"))
             return
         head.update(f"{since}: {counts(self.digest)}")
@@ -166,7 +186,11 @@ class DigestScreen(ModalScreen[Key]):
             (f"Nobody asked, failed, got lost or finished in {ago}.", "muted"),
             ("s looks further back, esc closes.", "muted"),
         )
+        self._take_height(len(lines))
         found.fill(lines, keys)
+
+    def _take_height(self, lines: int) -> None:
+        self.query_one(DigestList).styles.height = max(_LEAST, min(lines, self.app.size.height - _AROUND))
 
     @on(LineList.Opened)
     def _opened(self, message: LineList.Opened) -> None:
