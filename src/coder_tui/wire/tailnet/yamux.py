@@ -43,8 +43,7 @@ class _Stream:
     __slots__ = ("consumed", "finished", "receivable", "remote_finished", "sendable")
 
     def __init__(self) -> None:
-        self.sendable = WINDOW
-        self.receivable = WINDOW
+        self.sendable = self.receivable = WINDOW
         self.consumed = 0  # bytes of which the peer has not been told
         self.finished = self.remote_finished = False
 
@@ -67,8 +66,7 @@ class Session:
         self._skip = 0  # bytes to come that belong to no stream
         self._out = bytearray()
         self._answers = 0  # bytes of it that the peer made us send
-        self._ping = 0
-        self._ping_due = now + PING_EVERY
+        self._ping, self._ping_due = 0, now + PING_EVERY
         self._ping_sent: float | None = None
         self._leaving = self._gone = False
 
@@ -113,8 +111,7 @@ class Session:
 
     def consumed(self, stream: int, size: int) -> None:
         """`size` bytes of the stream's data are done with: the peer learns it once half the window is free."""
-        found = self._streams.get(stream)
-        if found is None or found.remote_finished:
+        if (found := self._streams.get(stream)) is None or found.remote_finished:
             return
         found.consumed += size
         if found.consumed >= WINDOW // 2:
@@ -124,8 +121,7 @@ class Session:
 
     def finish(self, stream: int) -> None:
         """We send no more on this stream."""
-        found = self._streams.get(stream)
-        if found is None or found.finished:
+        if (found := self._streams.get(stream)) is None or found.finished:
             return
         found.finished = True
         self._out += frame(Type.WINDOW_UPDATE, Flag.FIN, stream, 0)
