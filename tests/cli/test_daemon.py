@@ -68,6 +68,14 @@ def test_what_a_killed_hub_left_is_no_hub(tmp_path: Path) -> None:
         assert daemon.stop(tmp_path)
 
 
+def test_a_pid_that_is_somebody_elses_now_is_no_hub(tmp_path: Path) -> None:
+    (tmp_path / daemon.LOCK_FILE).touch()
+    info = {"url": "http://127.0.0.1:1", "token_file": str(tmp_path / "hub.token"), "pid": os.getpid()}
+    (tmp_path / daemon.ADDRESS_FILE).write_text(json.dumps(info))
+    assert daemon.discover(tmp_path) is None
+    assert not daemon.stop(tmp_path)  # we live on
+
+
 async def test_a_stranger_on_a_dead_hubs_port_gets_no_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CODER_TUI_DATA_DIR", str(tmp_path))
     hub = daemon.start(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.hub.support import a_hub, agent_token, eventually, the_agent
 
 from coder_tui.cli.main import main
 from coder_tui.hub.daemon import HubAddress
@@ -59,6 +61,43 @@ def test_it_is_silent_whatever_happens(inside: dict[str, str], directories: Path
     blocked = directories / "blocked"
     blocked.write_text("a file where a directory should be")
     hook(inside | {"CODER_TUI_STATE_DIR": str(blocked)}, "claude")
+
+
+async def test_a_person_decides_a_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHELL", "/bin/sh")
+    event = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "make\x1b[2J"}}
+    async with a_hub(tmp_path / "hub") as hub:
+        workspace = await hub.workspace("dev", app="claude")
+        agent = the_agent(workspace)["id"]
+        environ = os.environ | {
+            "CODER_AGENT_URL": hub.url,
+            "CODER_AGENT_TOKEN": await agent_token(hub, workspace),
+            "CODER_MCP_APP_STATUS_SLUG": "claude",
+        }
+
+        async def run(**more: object) -> asyncio.subprocess.Process:
+            argv = (sys.executable, "-m", "coder_tui", "hook", "claude", "answer")
+            pipe = asyncio.subprocess.PIPE
+            process = await asyncio.create_subprocess_exec(*argv, env=environ, stdin=pipe, stdout=pipe, stderr=pipe)
+            assert process.stdin is not None
+            process.stdin.write(json.dumps(event | more).encode())
+            process.stdin.close()
+            return process
+
+        process = await run()
+        await eventually(lambda: len(hub.core.permissions.of(agent, "claude")) == 1)
+        [asked] = (await hub.get(f"/workspaceagents/{agent}/reply?app_slug=claude"))["permissions"]
+        assert asked["message"] == "Bash: make"
+        await hub.send("POST", f"/workspaceagents/{agent}/permissions/{asked['id']}", {"behavior": "deny"}, 204)
+        out, err = await process.communicate()
+        said = {"hookEventName": "PermissionRequest", "decision": {"behavior": "deny"}}
+        assert (json.loads(out), err, process.returncode) == ({"hookSpecificOutput": said}, b"", 0)
+        # a subagent's dialog would wait for us, and other events are none of ours
+        silent = [await run(agent_id="a1"), await run(hook_event_name="Stop")]
+        environ["CODER_AGENT_URL"] = hub.url + "/elsewhere"  # a deployment without such a route
+        silent.append(await run())
+        for process in silent:
+            assert (*(await process.communicate()), process.returncode) == (b"", b"", 0)
 
 
 def test_a_report_to_nobody_is_kept(inside: dict[str, str], directories: Path) -> None:

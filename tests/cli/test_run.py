@@ -104,5 +104,20 @@ def test_a_worktree_for_a_branch(hub: HubAddress, tmp_path: Path, capsys: pytest
     assert "Git" in capsys.readouterr().err
 
 
+def test_an_agentapi_is_of_this_machine_unless_told(
+    hub: HubAddress, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["run", "--cwd", str(place), "--detach", "--agentapi", "http://192.0.2.1:3284"]
+    assert main([*words, "--", "sleep", "600"]) == 2
+    assert "is not on this machine" in capsys.readouterr().err
+    assert main([*words, "--agentapi-anywhere", "--", "sleep", "600"]) == 0
+    name = capsys.readouterr().out.strip()
+    assert main(["rm", "--yes", name]) == 0
+    words = ["new", f"api-{os.getpid()}", "--directory", str(place), "--agentapi"]
+    assert main([*words, "ftp://127.0.0.1"]) == 2
+    assert main([*words, "http://[::1]:1/"]) == 0
+    assert main(["rm", "--yes", f"api-{os.getpid()}"]) == 0
+
+
 def test_run_needs_a_command(hub: HubAddress) -> None:
     assert main(["run", "--detach"]) == 2

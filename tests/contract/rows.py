@@ -122,6 +122,11 @@ async def _ticket(world: World) -> Good:
     return Good(body={"url": url, "agentID": world.agent["id"]})
 
 
+async def _decide(world: World) -> Good:
+    question = world.hub.core.permissions.ask(world.agent["id"], "claude", "Bash: make")
+    return Good({"permission": question.asked.id}, body={"behavior": "allow"})
+
+
 ROWS: tuple[Row, ...] = (
     # who is there, and how to get in
     Row("GET", "/buildinfo", NOBODY),
@@ -216,6 +221,7 @@ ROWS: tuple[Row, ...] = (
     Row("GET", "/workspaceagents/me/external-auth", AGENT, query="id=browser", form="not linked"),
     Row("GET", "/workspaceagents/me/gitauth", AGENT, query="url=https://forge.acme.example/a/b.git"),
     Row("GET", "/workspaceagents/me/gitsshkey", AGENT),
+    Row("POST", "/workspaceagents/me/permission", AGENT, body={"app_slug": "claude", "message": "Bash: make"}),
     Row(
         "POST",
         "/workspaceagents/me/log-source",
@@ -253,6 +259,14 @@ ROWS: tuple[Row, ...] = (
         refuses=NO_DATA,
     ),
     Row("GET", "/workspaceagents/{workspaceagent}/startup-logs"),
+    Row("GET", "/workspaceagents/{workspaceagent}/reply", query="app_slug=claude"),
+    Row(
+        "POST",
+        "/workspaceagents/{workspaceagent}/reply",
+        status=404,  # this one has no AgentAPI
+        body={"app_slug": "claude", "content": "yes"},
+    ),
+    Row("POST", "/workspaceagents/{workspaceagent}/permissions/{permission}", kind=EMPTY, status=204, prepare=_decide),
     Row(
         "GET",
         "/workspaceagents/{workspaceagent}/pty",

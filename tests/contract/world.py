@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from coder_tui.hub import limits, passwords
+from coder_tui.hub.routes import replies
 from tests.contract.clouds import INSTANCES, trust_clouds
 from tests.hub.support import Json, Peer, a_hub, agent_token, read_until, the_agent, type_line
 
@@ -72,6 +73,7 @@ class World:
             "id": self.notification,
             "keyname": self.named_key,
             "keyid": self.hub.token[:10],
+            "permission": str(uuid.uuid4()),
         }
 
 
@@ -82,6 +84,7 @@ async def a_world(data_dir: Path) -> AsyncIterator[World]:
         patch.setenv("SHELL", "/bin/sh")
         patch.setattr(limits.Limit, "check", lambda *_: None)
         patch.setattr(passwords, "_N", 16)  # signing in is slow on purpose
+        patch.setattr(replies, "ASKED", 0.01)
         data_dir.mkdir(mode=0o700)
         (data_dir / "hub.toml").write_text(CONFIG)
         passwords.store_password(data_dir, PASSWORD)

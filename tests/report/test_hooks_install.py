@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_tui.cli.main import main
-from coder_tui.errors import ConfigError
+from coder_tui.errors import ConfigError, StorageError
 from coder_tui.report.hooks import AGENTS
 from coder_tui.report.hooks.install import Plan, plan
 from coder_tui.report.hooks.text_edit import blank_comments
@@ -60,6 +62,25 @@ def test_in_and_out_again(tmp_path: Path, agent: str, before: str) -> None:
     assert plan(agent, install=False, home=tmp_path).diff == ""
 
 
+@pytest.mark.parametrize("before", files())
+@pytest.mark.parametrize("later", [False, True])
+def test_the_hook_that_decides_comes_and_goes_with_the_others(tmp_path: Path, before: str, later: bool) -> None:
+    path = plan("claude", install=True, home=tmp_path).path
+    path.parent.mkdir()
+    path.write_bytes(before.encode())
+    if later:
+        plan("claude", install=True, home=tmp_path).carry_out()
+    plan("claude", install=True, home=tmp_path, answer=True).carry_out()
+    assert plan("claude", install=True, home=tmp_path, answer=True).diff == ""
+    assert plan("claude", install=True, home=tmp_path).diff == ""
+    asked = json.loads(blank_comments(path.read_text()))["hooks"]["PermissionRequest"]
+    commands = {command["command"]: command for entry in asked for command in entry["hooks"]}
+    assert set(commands) == {"coder-tui hook claude", "coder-tui hook claude answer"}
+    assert "async" not in commands["coder-tui hook claude answer"]  # then its answer would not count
+    plan("claude", install=False, home=tmp_path).carry_out()
+    assert (path.read_bytes() if path.exists() else b"") == before.encode()
+
+
 @pytest.mark.parametrize("agent", AGENTS)
 def test_where_there_is_no_file_there_is_none_afterwards(tmp_path: Path, agent: str) -> None:
     change = plan(agent, install=True, home=tmp_path)
@@ -81,6 +102,54 @@ def test_a_link_stays_a_link_and_a_mode_a_mode(tmp_path: Path) -> None:
     assert link.is_symlink()
     assert "coder-tui hook claude" in real.read_text()
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
+
+
+def test_a_file_that_may_not_be_written_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / ".aider.conf.yml"
+    path.write_text("model: x\n")
+    path.chmod(0o444)
+    change = plan("aider", install=True, home=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)  # root may write everything
+        with pytest.raises(StorageError, match="may not be written"):
+            change.carry_out()
+    assert path.read_text() == "model: x\n"
+    assert os.listdir(tmp_path) == [".aider.conf.yml"]
+    with pytest.raises(StorageError, match="cannot read"):
+        plan("aider", install=True, home=path)  # its directory is a file
+
+
+NODE = shutil.which("node")
+EVENTS = [
+    {"type": "session.created", "properties": {"info": {"id": "child", "parentID": "root"}}},
+    {"type": "session.status", "properties": {"sessionID": "child", "status": {"type": "busy"}}},
+    {"type": "message.updated", "properties": {"sessionID": "root"}},
+    {"type": "permission.asked", "properties": {"sessionID": "root", "title": "rm", "n": "x" * 300_000}},
+]
+
+
+@pytest.mark.skipif(NODE is None, reason="node is not installed")
+def test_the_plugin_of_opencode_hands_on_what_counts(tmp_path: Path) -> None:
+    change = plan("opencode", install=True, home=tmp_path, project=tmp_path)
+    change.carry_out()
+    seen = tmp_path / "seen"
+    program = tmp_path / "coder-tui"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {seen}; cat >> {seen}\n')
+    program.chmod(0o755)
+    module = tmp_path / "run.mjs"
+    module.write_text(
+        f"import {{ CoderTui }} from {json.dumps(str(change.path))}\n"
+        f"const plugin = await CoderTui({{}})\nconst events = {json.dumps(EVENTS)}\n"
+        "for (const event of events) await plugin.event({ event })\n"
+    )
+    environ = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        [str(NODE), str(module)], env=environ, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    first, _, rest = seen.read_text().partition("\n")
+    assert first == "hook opencode"
+    assert json.loads(rest) == {"type": "permission.asked", "properties": EVENTS[3]["properties"]}
 
 
 @pytest.mark.parametrize("broken", ["{", "[]", '{"hooks": 3}', '{"hooks": {"Stop": {}}}', "{'a': 1}", "nonsense"])

@@ -1,4 +1,7 @@
-"""`coder-tui hook AGENT`: what agents call. Prints nothing, always succeeds, never waits for the network."""
+"""`coder-tui hook AGENT`: what agents call. Prints nothing, always succeeds, never waits for the network.
+
+But for `hook claude answer`, which waits for a person's decision and prints it: see `report.decide`.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,11 @@ def _run(words: Sequence[str]) -> None:
         return  # not under a hub or in a workspace
     from coder_tui.report import hooks
 
+    if list(words) == ["claude", hooks.ANSWER]:
+        from coder_tui.report.decide import decision
+
+        sys.stdout.write(decision(hooks.parse(_stdin()), app))
+        return
     said = hooks.read(words[0], _stdin() if len(words) < 2 and words[0] != "aider" else b"", words[1:])
     if said is None:
         return

@@ -36,7 +36,10 @@ def status(arguments: Namespace) -> int:
 
 
 def _change(arguments: Namespace, *, install: bool) -> int:
-    plans = [(agent, plan(agent, install=install, project=_project(arguments))) for agent in arguments.agent]
+    answer = install and arguments.answer
+    plans = [
+        (agent, plan(agent, install=install, project=_project(arguments), answer=answer)) for agent in arguments.agent
+    ]
     changes = [(agent, change) for agent, change in plans if change.diff]
     for _, change in changes:
         for line in change.diff.splitlines():

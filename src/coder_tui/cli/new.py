@@ -19,6 +19,7 @@ from coder_tui.config import parse_duration
 from coder_tui.errors import HubError, UsageError
 from coder_tui.hub import daemon
 from coder_tui.paths import data_dir
+from coder_tui.report.agentapi import base_url
 from coder_tui.text import one_line
 from coder_tui.wire.workspaces import CreateWorkspace, JobStatus, WorkspaceBuildParameter
 
@@ -73,6 +74,7 @@ def body(arguments: Namespace) -> CreateWorkspace:
         "command": words[0] if len(words) == 1 else shlex.join(words),
         "app": arguments.app or _slug(words),
         "env": json.dumps({"PATH": _path()}) if words else "",
+        "agentapi": base_url(arguments.agentapi, anywhere=arguments.agentapi_anywhere) if arguments.agentapi else "",
     }
     return CreateWorkspace(
         name=arguments.name,

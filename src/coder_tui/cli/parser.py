@@ -144,6 +144,7 @@ def build(*, verbs_too: bool = True) -> Parser:
     new.add_argument("name", metavar="NAME")
     new.add_argument("--directory", type=Path, metavar="DIR", help="where CMD runs (default: here)")
     new.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
+    _agentapi(new)
     new.add_argument("--ttl", default="", metavar="2h", help="stop the workspace after this time")
     new.set_defaults(run="coder_tui.cli.new:run", command=[])
 
@@ -158,6 +159,7 @@ def build(*, verbs_too: bool = True) -> Parser:
         "--worktree", default="", metavar="BRANCH", help="run in a Git worktree for BRANCH, made if needed"
     )
     run.add_argument("--app", metavar="SLUG", help="slug to report under (default: the command's name)")
+    _agentapi(run)
     run.add_argument("--detach", action="store_true", help="do not attach; prints the name")
     run.set_defaults(run="coder_tui.cli.run:run", command=[])
     stop = verbs.add_parser("stop", parents=[_connection()], help="stop a workspace: its programs end")
@@ -268,6 +270,10 @@ def build(*, verbs_too: bool = True) -> Parser:
         verb.add_argument("--project", action="store_true", help="in this directory's configuration, not the user's")
         if name != "status":
             verb.add_argument("--yes", action="store_true", help="without a question")
+            if name == "install":
+                verb.add_argument(
+                    "--answer", action="store_true", help="claude: permissions can be decided in the cockpit too"
+                )
             verb.add_argument("--dry-run", action="store_true", help="only show what would change")
         verb.set_defaults(run=f"coder_tui.cli.hooks:{name}")
 
@@ -320,6 +326,11 @@ def _cockpit(words: Sequence[str]) -> argparse.Namespace | None:
     except UsageError:  # the whole grammar says it better
         return None
     return None if more else arguments
+
+
+def _agentapi(verb: Parser) -> None:
+    verb.add_argument("--agentapi", default="", metavar="URL", help="AgentAPI that watches CMD, and takes replies")
+    verb.add_argument("--agentapi-anywhere", action="store_true", help="URL may be of another machine")
 
 
 def _report(report: Parser) -> None:

@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
     if arguments.worktree:
         directory = worktree(directory, arguments.worktree)
     wanted = body(
-        Namespace(name="", directory=directory, app=arguments.app, ttl="", command=arguments.command),
+        Namespace(**vars(arguments) | {"name": "", "directory": directory, "ttl": ""}),
     )
     names = [arguments.name] if arguments.name else _names(directory)
     credentials = of_hub(daemon.start(data_dir()))

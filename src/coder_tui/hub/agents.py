@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 
 from coder_tui.hub.identity import unknown_agent
 from coder_tui.hub.sessions import Program
+from coder_tui.hub.template import Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class LiveAgent:
-    """An agent of a workspace's latest start build. `apps` maps slug to app id; `command` is the first app's."""
+    """An agent of a workspace's latest start build. `apps` maps slug to app id; `command` and
+    `agentapi` (a base URL) are the first app's."""
 
     id: str
     token: str
@@ -27,6 +29,7 @@ class LiveAgent:
     slug: str
     command: str
     connected: bool
+    agentapi: str = ""
 
     @property
     def app_id(self) -> str:
@@ -103,7 +106,7 @@ class Agents:
 def load_live(db: sqlite3.Connection) -> list[LiveAgent]:
     """What a hub that starts finds: the agents of latest builds that are successful starts."""
     rows = db.execute(
-        "SELECT a.*, w.name AS workspace_name FROM agents a JOIN workspaces w ON w.id = a.workspace_id"
+        "SELECT a.*, w.name AS workspace_name, b.parameters FROM agents a JOIN workspaces w ON w.id = a.workspace_id"
         " JOIN builds b ON b.id = a.build_id WHERE NOT w.deleted AND b.transition = 'start'"
         " AND b.job_status = 'succeeded' AND b.number = (SELECT max(number) FROM builds WHERE workspace_id = w.id)"
     ).fetchall()
@@ -125,6 +128,7 @@ def load_live(db: sqlite3.Connection) -> list[LiveAgent]:
                 slug=apps[0]["slug"],
                 command=apps[0]["command"],
                 connected=row["disconnected_at"] is None,
+                agentapi=Parameters.load(row["parameters"]).agentapi,
             )
         )
     return agents

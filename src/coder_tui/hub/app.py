@@ -48,6 +48,7 @@ _FAMILIES = (
     watch,
     builds,
     reports,
+    replies,
     agents,
     logs,
     pty,

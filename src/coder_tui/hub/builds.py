@@ -226,6 +226,8 @@ class Builds:
             hub.witnesses.forget(agent.id)  # that it ends is no news of its own
             await hub.sessions.end_agent(agent.id)
             await hub.agent_sockets.close(agent.id)
+            await hub.agentapis.stop(agent.id)
+            hub.permissions.moved_on(agent.id)
             await self._lifecycle(agent, LifecycleState.OFF)
             hub.agents.remove(agent.id)
             hub.topics.end(agent_logs_topic(agent.id))
@@ -260,6 +262,7 @@ class Builds:
             slug=parameters.app,
             command=parameters.command,
             connected=False,
+            agentapi=parameters.agentapi,
         )
         await hub.storage.write(lambda db: insert_agent(db, agent, build.id, parameters, hub.clock()))
         # its program may report before we have told anybody that it runs
@@ -285,6 +288,7 @@ class Builds:
 
         await hub.storage.write(ready)
         hub.agents.connect(agent.id)
+        hub.agentapis.start(agent)
 
     async def _run_command(self, agent: LiveAgent) -> None:
         hub, began = self._hub, self._hub.clock()

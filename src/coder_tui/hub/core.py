@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 
 from coder_tui.hub.agent_socket import AgentSockets
+from coder_tui.hub.agentapi import AgentApis
 from coder_tui.hub.agents import Agents, load_live
 from coder_tui.hub.builds import Builds
 from coder_tui.hub.clock import Clock, from_time, rising_clock, to_time
@@ -22,6 +23,7 @@ from coder_tui.hub.logs import Line, Tails, append, hub_source_id
 from coder_tui.hub.machines import Machines
 from coder_tui.hub.metadata import Gauges
 from coder_tui.hub.pending import Pending
+from coder_tui.hub.permissions import Permissions
 from coder_tui.hub.pictures import Pictures
 from coder_tui.hub.resume import ResumeTokens
 from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
@@ -63,6 +65,8 @@ class Hub:
         self.builds = Builds(self)
         self.witnesses = Witnesses(self)
         self.agent_sockets = AgentSockets(self)
+        self.agentapis = AgentApis(self)
+        self.permissions = Permissions()
         self.derp = DerpFile(storage.path.parent / DERP_FILE)
         self.refusals = Refusals()
         self.gauges = Gauges(self.topics, sessions.pids)
@@ -102,6 +106,7 @@ class Hub:
             for agent in await storage.read(load_live):
                 hub.agents.add(agent)
                 await hub.agent_sockets.open(agent.id)
+                hub.agentapis.start(agent)
             hub.builds.start()
         except BaseException:
             storage.close()
@@ -115,6 +120,7 @@ class Hub:
         self.witnesses.close()  # how programs end now is not their doing
         await self.sessions.close()
         await self.agent_sockets.stop()
+        await self.agentapis.stop()
         await self.witnesses.settled()
         self.storage.close()
 

@@ -155,6 +155,7 @@ class _Server(uvicorn.Server):
         for listener in (*self.servers, *(sockets or ())):
             listener.close()
         self._hub.topics.close()
+        self._hub.permissions.close()
         self._hub.witnesses.close()  # how programs end now is not their doing
         sessions = asyncio.create_task(self._hub.sessions.close(), name="close-sessions")
         tasks, connections = self.server_state.tasks, self.server_state.connections

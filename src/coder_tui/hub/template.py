@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from coder_tui.errors import UsageError
 from coder_tui.hub.problems import invalid
+from coder_tui.report.agentapi import base_url
 from coder_tui.wire.workspaces import WorkspaceBuildParameter
 
 NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
@@ -30,7 +32,8 @@ def check_name(text: str, name: str) -> None:
 class Parameters:
     """The rich parameters of a build. `command` empty: no program of its own, only shells and reports.
 
-    `instance_id` is the cloud's name of the machine whose proof of identity gets this agent's token.
+    `instance_id` is the cloud's name of the machine whose proof of identity gets this agent's token. `agentapi` is the
+    base URL of an AgentAPI that watches the command.
     """
 
     directory: str = ""
@@ -39,6 +42,7 @@ class Parameters:
     app_name: str = ""
     agent: str = "main"
     instance_id: str = ""
+    agentapi: str = ""
     env: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -62,6 +66,7 @@ class Parameters:
             app_name=texts["app_name"],
             agent=texts["agent"] or "main",
             instance_id=texts["instance_id"].strip(),
+            agentapi=_read_url(texts["agentapi"]),
             env=_read_env(texts["env"]),
         )
         check_name("app", changed.app)
@@ -84,6 +89,13 @@ class Parameters:
     def load(cls, text: str) -> Parameters:
         """From storage."""
         return cls(**json.loads(text))
+
+
+def _read_url(text: str) -> str:
+    try:
+        return base_url(text, anywhere=True) if text.strip() else ""  # whose machine it is on is asked by who sets it
+    except UsageError as error:
+        raise invalid(agentapi=str(error)) from None
 
 
 def _read_env(text: str) -> dict[str, str]:

@@ -80,10 +80,22 @@ class Watch:
     async def hooked(self, report: Report) -> None:
         """A hook reported. On disk when this returns, unless it is a question, which must stand for a moment."""
         self._witness.hooked(report.state, report.message, report.asks, self._loop.time())
+        if not report.asks:
+            self._hub.permissions.moved_on(self._agent.id, self._slug)
         if report.asks:
             self._soon()
         else:
             await self._tell()
+
+    def agentapi(self, state: str, message: str) -> None:
+        """AgentAPI told that."""
+        self._witness.agentapi(state, message, self._loop.time())
+        self._soon()
+
+    def agentapi_lost(self) -> None:
+        """AgentAPI is away."""
+        self._witness.agentapi_lost()
+        self._soon()
 
     async def ended(self, code: int) -> None:
         """The program ended by itself. Raises StorageError."""

@@ -1,7 +1,7 @@
 """What is known about one app from several witnesses, and what that makes of its state. Pure: time is an argument.
 
-Rank: what the agent reported, OSC 7501, hooks, OSC 9;4. A weaker witness is heard over a stronger one only where it
-saw something begin after the stronger one spoke. Bytes on the screen are no evidence at all.
+Rank: what the agent reported, OSC 7501, AgentAPI, hooks, OSC 9;4. A weaker witness is heard over a stronger one only
+where it saw something begin after the stronger one spoke. Bytes on the screen are no evidence at all.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ class Source(IntEnum):
     NOTICE = 0
     PROGRESS = 1
     HOOK = 2
-    OSC = 3
-    REPORTED = 4
-    EXIT = 5
+    AGENTAPI = 3
+    OSC = 4
+    REPORTED = 5
+    EXIT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Verdict:
         return max(0.0, now - self.at)
 
 
-_STATEFUL = (Source.REPORTED, Source.OSC, Source.HOOK)
+_STATEFUL = (Source.REPORTED, Source.OSC, Source.AGENTAPI, Source.HOOK)
 
 
 class Fusion:

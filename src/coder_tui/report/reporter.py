@@ -1,8 +1,8 @@
 """What a program inside a workspace uses to say how it is doing. Standard library only: this is a hot path.
 
 Endpoints: `PATCH /workspaceagents/me/app-status`, `POST /workspaceagents/me/log-source`,
-`PATCH /workspaceagents/me/logs`, `GET /workspaceagents/me/gitsshkey`; each with the agent's token in
-`Coder-Session-Token`.
+`PATCH /workspaceagents/me/logs`, `GET /workspaceagents/me/gitsshkey`, and a hub's
+`POST /workspaceagents/me/permission`; each with the agent's token in `Coder-Session-Token`.
 """
 
 from __future__ import annotations
@@ -147,6 +147,18 @@ class Reporter:
         if not isinstance(public, str) or not isinstance(private, str) or not private:
             raise ProtocolError(f"{self._where} gave no SSH key", why="its answer has no private_key")
         return public, private
+
+    def permission(self, message: str) -> str:
+        """Ask at a hub, and wait: `allow`, `deny`, or "" where nobody decides. Coder has no such route (ApiError)."""
+        body = {"app_slug": self.app, "message": message}
+        answer = self._call("POST", "/workspaceagents/me/permission", body, what="the question")
+        try:
+            behavior = json.loads(answer)["behavior"]
+        except (ValueError, KeyError, TypeError):
+            behavior = None
+        if not isinstance(behavior, str):
+            raise ProtocolError(f"{self._where} gave no decision", why="its answer has no behavior")
+        return behavior
 
     def close(self) -> None:
         """Close the connection; a later call opens a new one."""

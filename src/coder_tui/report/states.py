@@ -23,6 +23,8 @@ LINE_LIMIT = 1024
 
 HOOK_ICON = "/emojis/1fa9d.png"
 """Icon of a status that an agent's hook reported: the wire has no other place for who says so."""
+AGENTAPI_ICON = "/emojis/1f4ac.png"
+"""Icon of a status that AgentAPI told."""
 TERMINAL_ICON = "/icon/terminal.svg"
 """Icon of a status read off a program's terminal (OSC 7501, OSC 9;4)."""
 NOTICE_ICON = "/emojis/1f514.png"

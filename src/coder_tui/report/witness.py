@@ -12,7 +12,7 @@ from coder_tui.report import signals
 from coder_tui.report.evidence import Evidence, Fusion, Source, Verdict
 from coder_tui.report.osc import Scanner
 from coder_tui.report.records import Records
-from coder_tui.report.states import EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON, cut
+from coder_tui.report.states import AGENTAPI_ICON, EXIT_ICON, HOOK_ICON, NOTICE_ICON, TERMINAL_ICON, cut
 from coder_tui.text import one_line
 
 _STATES = {"idle": "idle", "working": "working", "done": "complete", "error": "failure", "blocked": "idle"}
@@ -44,6 +44,7 @@ _ICONS = {
     Source.NOTICE: NOTICE_ICON,
     Source.PROGRESS: TERMINAL_ICON,
     Source.OSC: TERMINAL_ICON,
+    Source.AGENTAPI: AGENTAPI_ICON,
     Source.HOOK: HOOK_ICON,
     Source.EXIT: EXIT_ICON,
 }
@@ -112,6 +113,14 @@ class Witness:
     def hooked(self, state: str, message: str, asks: str, now: float) -> None:
         """A hook of the agent fired."""
         self._fusion.put(Evidence(Source.HOOK, state, asks, message, "", now))
+
+    def agentapi(self, state: str, message: str, now: float) -> None:
+        """AgentAPI told that of the agent's screen."""
+        self._fusion.put(Evidence(Source.AGENTAPI, state, "", message, "", now))
+
+    def agentapi_lost(self) -> None:
+        """AgentAPI is away: what it told last may be true no more."""
+        self._fusion.retract(Source.AGENTAPI)
 
     def ended(self, code: int, now: float) -> None:
         """The program ended with that exit code. What it said about its own end counts for more."""

@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 AGENTS = ("claude", "codex", "gemini", "opencode", "aider")
+ANSWER = "answer"
+"""Second word of the hook that waits for a person's decision."""
 INPUT_LIMIT = 4 << 20
 """Bytes of an event that are read; a longer one is no event of ours."""
 

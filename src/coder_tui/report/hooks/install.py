@@ -10,15 +10,17 @@ import difflib
 import json
 import os
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from coder_tui.errors import ConfigError, StorageError, UsageError
+from coder_tui.report.hooks import ANSWER
 from coder_tui.report.hooks.text_edit import MADE, add_member, blank_comments, remove_member
 
 COMMAND = "coder-tui hook"
+_DECIDES = 600  # seconds a person may take
 _CLAUDE = (
     *("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "PermissionRequest"),
     *("PermissionDenied", "Elicitation", "Notification", "Stop", "StopFailure", "SessionEnd"),
@@ -94,12 +96,15 @@ class Plan:
             raise StorageError(f"cannot write {self.path}", why=error.strerror or str(error)) from None
 
 
-def plan(agent: str, *, install: bool, project: Path | None = None, home: Path | None = None) -> Plan:
-    """What installing or uninstalling changes. `project`: that directory's configuration, not the user's.
+def plan(
+    agent: str, *, install: bool, project: Path | None = None, home: Path | None = None, answer: bool = False
+) -> Plan:
+    """What installing or uninstalling changes. `project`: that directory's configuration, not the user's. `answer`:
+    with the hook that lets a person decide in the cockpit (claude); uninstalling takes it out in any case.
 
     Raises ConfigError for a file that cannot be understood, UsageError, StorageError.
     """
-    path, edit = _place(agent, project, home or Path.home())
+    path, edit = _place(agent, project, home or Path.home(), answer=answer or not install)
     try:
         with path.open(encoding="utf-8", newline="") as file:
             before: str | None = file.read()
@@ -118,17 +123,21 @@ def plan(agent: str, *, install: bool, project: Path | None = None, home: Path |
 Edit = Callable[[str, bool], str | None]
 
 
-def _place(agent: str, project: Path | None, home: Path) -> tuple[Path, Edit]:
+def _place(agent: str, project: Path | None, home: Path, *, answer: bool) -> tuple[Path, Edit]:
     base = project or home
     match agent:
         case "claude":
             directory = Path(os.environ.get("CLAUDE_CONFIG_DIR") or home / ".claude")
-            return (project / ".claude" if project else directory) / "settings.json", _json(agent, _CLAUDE, 5)
+            entries = [(event, _entry(agent, 5) | {"async": True}) for event in _CLAUDE]
+            if answer:
+                entries.append(("PermissionRequest", _entry(f"{agent} {ANSWER}", _DECIDES)))
+            return (project / ".claude" if project else directory) / "settings.json", _json(entries)
         case "gemini":
-            return base / ".gemini" / "settings.json", _json(agent, _GEMINI, 5000)
+            return base / ".gemini" / "settings.json", _json([(event, _entry(agent, 5000)) for event in _GEMINI])
         case "codex":
             directory = Path(os.environ.get("CODEX_HOME") or home / ".codex")
-            return (project / ".codex" if project else directory) / "hooks.json", _json(agent, _CODEX, 5)
+            place = (project / ".codex" if project else directory) / "hooks.json"
+            return place, _json([(event, _entry(agent, 5)) for event in _CODEX])
         case "opencode":
             config = Path(os.environ.get("XDG_CONFIG_HOME") or home / ".config") / "opencode"
             return (project / ".opencode" if project else config) / "plugins" / "coder-tui.js", _plugin
@@ -138,12 +147,13 @@ def _place(agent: str, project: Path | None, home: Path) -> tuple[Path, Edit]:
             raise UsageError(f"there are no hooks for {agent!r}")
 
 
-def _json(agent: str, events: tuple[str, ...], timeout: int) -> Edit:
-    """Hooks of the form `{"hooks": {EVENT: [{"hooks": [COMMAND]}]}}`. `timeout` in the agent's unit."""
-    command: dict[str, Any] = {"type": "command", "command": f"{COMMAND} {agent}", "timeout": timeout}
-    if agent == "claude":
-        command["async"] = True
-    entry = {"hooks": [command]}
+def _entry(words: str, timeout: int) -> dict[str, Any]:
+    """Our command. `timeout` in the agent's unit."""
+    return {"type": "command", "command": f"{COMMAND} {words}", "timeout": timeout}
+
+
+def _json(commands: Sequence[tuple[str, dict[str, Any]]]) -> Edit:
+    """Hooks of the form `{"hooks": {EVENT: [{"hooks": [COMMAND]}]}}`."""
 
     def edit(text: str, install: bool) -> str | None:
         if not text.strip():
@@ -155,7 +165,8 @@ def _json(agent: str, events: tuple[str, ...], timeout: int) -> Edit:
         value = json.loads(blank_comments(text))
         if not isinstance(value, dict) or not isinstance(value.get("hooks", {}), dict):
             raise ValueError("it is not an object with hooks")
-        for event in reversed(events) if install else events:
+        for event, command in reversed(commands) if install else commands:
+            entry = {"hooks": [command]}
             entries = value.get("hooks", {}).get(event, [])
             if not isinstance(entries, list):
                 raise ValueError(f"hooks.{event} is not a list")
