@@ -20,6 +20,7 @@ from coder_tui.client.events import LogBatch, LogMark, LogNote, PtyEnded, PtyLos
 from coder_tui.client.pty import PtyStream
 from coder_tui.client.rest import RestClient
 from coder_tui.client.streams import Streams, Watched
+from coder_tui.client.tailnet import open_tailnet
 from coder_tui.errors import ApiError
 from coder_tui.fleet.convert import workspace_row
 from coder_tui.fleet.snapshot import LinkState
@@ -146,6 +147,22 @@ async def chats(found: Credentials) -> None:
     assert isinstance(first, ChatsListed | ChatsOff), first
 
 
+async def tailnet(found: Credentials) -> None:
+    """The tailnet RPC tells of the same workspaces as the list; an agent's node is read, if it has one."""
+    async with RestClient(found) as rest:
+        user = await rest.me()
+        async with open_tailnet(rest) as session:
+            async with aclosing(session.workspace_updates(user.id)) as updates, aclosing(session.derp_maps()) as maps:
+                told = await anext(updates)
+                assert (await anext(maps)).regions is not None
+            assert (await session.resume_token()).token
+        listed = {one.id: one.name for one in await rest.workspaces("owner:me")}
+        assert {key: one.name for key, one in told.picture.items()} == listed
+        _, agent = await an_agent(rest)
+        async with open_tailnet(rest, agent.id) as session, aclosing(session.peer(agent.id)) as nodes:
+            assert (await anext(nodes)).kind == "node"
+
+
 async def whole_cockpit(found: Credentials, state_dir: Path) -> None:
     """From credentials to a live link and confirmed rows."""
     async with running(cockpit(state_dir, found)) as source:
@@ -184,6 +201,7 @@ CHECKS: tuple[Callable[[Credentials], Awaitable[None]], ...] = (
     app_statuses,
     inbox,
     chats,
+    tailnet,
 )
 
 
