@@ -27,6 +27,7 @@ from coder_tui.hub.routes import (
     metadata,
     network,
     pty,
+    replies,
     reports,
     settings,
     shared,
