@@ -89,7 +89,7 @@ def test_any_garbage_is_moved_aside(tmp_path_factory: pytest.TempPathFactory, ga
 
 def test_a_database_torn_in_the_middle_is_moved_aside(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    memory.acknowledge([f"event-{number}" for number in range(2000)], [KEY])
+    memory.acknowledge([f"event-{number}" for number in range(2000)], [KEY] * 2000)
     memory.close()
     path = tmp_path / FILE
     content = bytearray(path.read_bytes())
@@ -104,7 +104,7 @@ def test_a_database_torn_in_the_middle_is_moved_aside(tmp_path: Path) -> None:
 
 def test_corruption_while_running_loses_nothing(tmp_path: Path) -> None:
     memory = Memory(tmp_path)
-    memory.acknowledge(["a", "b"], [KEY])
+    memory.acknowledge(["a", "b"], [KEY, KEY])
     # another program's disk accident: the whole file is overwritten under our feet
     with sqlite3.connect(memory.path) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -200,7 +200,8 @@ def test_a_file_of_the_version_before_is_taken_over(tmp_path: Path) -> None:
     memory.close()
     with sqlite3.connect(tmp_path / FILE) as db:
         db.executescript(
-            "DROP TABLE terminal; DROP TABLE snooze; DROP TABLE mute; DROP TABLE seen; PRAGMA user_version = 1"
+            "DROP TABLE terminal; DROP TABLE snooze; DROP TABLE mute; DROP TABLE seen; DROP TABLE journal;"
+            "PRAGMA user_version = 1"
         )
     db.close()
     memory = Memory(tmp_path)
@@ -286,6 +287,6 @@ def test_a_full_disk_is_said_and_nothing_is_forgotten(tmp_path: Path) -> None:
     memory.acknowledge(["a"], [KEY])
     memory._file.read(lambda db: db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}"))
     with pytest.raises(StorageError, match="full"):
-        memory.acknowledge([f"event-{number}" * 20 for number in range(2000)], [KEY])
+        memory.acknowledge([f"event-{number}" * 20 for number in range(2000)], [KEY] * 2000)
     assert memory.acked == {"a"}
     assert Memory(tmp_path).acked == {"a"}

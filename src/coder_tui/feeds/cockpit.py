@@ -60,7 +60,14 @@ class Cockpit:
         self._flow = Flow(store := Store(quiet_after, due_within))
         self._memory = Memory(state_dir, clock.now)
         self._feeds = {
-            one.name: DeploymentFeed(one, self._flow.apply, is_hub=one.name in hub_names, clock=clock)
+            one.name: DeploymentFeed(
+                one,
+                self._flow.apply,
+                is_hub=one.name in hub_names,
+                clock=clock,
+                memory=self._memory,
+                learned=self._learned,
+            )
             for one in credentials
         }
         if len(self._feeds) != len(credentials):
@@ -232,7 +239,14 @@ class Cockpit:
         self._restand()
         return keys
 
+    def _learned(self) -> None:
+        """Another client of a hub said something about alerts."""
+        if self._memory.refresh():
+            self._flow.apply([StandingsChanged(self._memory.standings)])
+
     def _restand(self) -> None:
+        for feed in self._feeds.values():
+            feed.say_standings()
         self._flow.apply([StandingsChanged(self._memory.standings)])
 
     def _feed(self, deployment: str) -> DeploymentFeed:
@@ -259,6 +273,8 @@ class Cockpit:
             before = now
             if self._memory.refresh():
                 events.append(StandingsChanged(self._memory.standings))
+                for feed in self._feeds.values():  # another program here may have said it
+                    feed.say_standings()
             self._flow.apply(events)
             if self._unsaved:
                 await asyncio.to_thread(self._save_seen)

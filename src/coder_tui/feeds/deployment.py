@@ -12,6 +12,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
@@ -21,11 +22,12 @@ from coder_tui.errors import CoderTuiError, CredentialsError, UnreachableError, 
 from coder_tui.feeds.builds import run_builds
 from coder_tui.feeds.chats import ChatFeed
 from coder_tui.feeds.hints import Hints
+from coder_tui.feeds.shared import HUB, SharedFeed
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.feeds.usage import Usage
 from coder_tui.feeds.watches import Watches
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
-from coder_tui.fleet.snapshot import CHATS, Deployment, Link, LinkState, Workspace
+from coder_tui.fleet.snapshot import CHATS, Deployment, Link, LinkState, Refused, Workspace
 from coder_tui.text import one_line
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from coder_tui.client.rest import RestClient
     from coder_tui.client.streams import Streams
     from coder_tui.feeds.looks import Looks
+    from coder_tui.feeds.memory import Memory
     from coder_tui.wire import workspaces as wire
 
 REFRESH = 45.0
@@ -44,13 +47,18 @@ _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
 _GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
 _QUERY = "owner:me"
+_SKEW_STEP = 5  # seconds
 _PAGE = 100  # workspaces in one request
 _HUB_PAGE = 2000  # a hub is near: its list in one request, which mostly says that nothing changed
 _BULK = 50  # workspaces whose rows are made in a thread rather than on the event loop
 
 
 class DeploymentFeed:
-    """Feeds `emit` with fleet events of one deployment for as long as `run()` runs. Cheap to construct."""
+    """Feeds `emit` with fleet events of one deployment for as long as `run()` runs. Cheap to construct.
+
+    With `memory`, the standings of a hub are kept in step with its other clients; `learned` is called when they said
+    something.
+    """
 
     def __init__(
         self,
@@ -59,6 +67,8 @@ class DeploymentFeed:
         *,
         is_hub: bool = False,
         clock: Clock = CLOCK,
+        memory: Memory | None = None,
+        learned: Callable[[], None] = lambda: None,
     ) -> None:
         self.credentials = credentials
         self.deployment = Deployment(credentials.name, credentials.url, is_hub=is_hub, link=Link(since=clock.now()))
@@ -69,6 +79,7 @@ class DeploymentFeed:
         self._looks: Looks | None = None
         self._up = asyncio.Event()  # rest, streams and looks are there
         self._chats = ChatFeed(credentials.name, credentials.url, clock, self._tell_chats)
+        self._shared = SharedFeed(credentials.name, memory, clock, learned, self._tell_refused) if memory else None
         self.usage = Usage(clock)
         """What was reported of typing in terminals."""
         self._group: asyncio.TaskGroup | None = None
@@ -110,6 +121,8 @@ class DeploymentFeed:
             self._group = self._rest = self._streams = self._looks = None
             self._hints.stop()
             self._watches.stop()
+            if self._shared:
+                self._shared.stop()
 
     def refresh(self) -> None:
         """Read everything again now; lost streams are tried now too."""
@@ -156,6 +169,11 @@ class DeploymentFeed:
         """See `Looks.measure`; nobody looks while `run()` is not running."""
         if self._looks is not None:
             self._looks.measure()
+
+    def say_standings(self) -> None:
+        """Something may have been said about alerts: a hub is told."""
+        if self._shared:
+            self._shared.say()
 
     def open_pty(self, target: PtyTarget, columns: int, rows: int) -> PtyStream:
         """Attach to a terminal of this deployment; nothing happens before it is iterated."""
@@ -262,6 +280,8 @@ class DeploymentFeed:
             self._hints.owner_id = me.id
         if self._group:
             self._chats.start(rest, self._group)
+            if self._shared and HUB in self.deployment.version:
+                self._shared.start(rest, self._group)
         tags = list(self._tags) if self._listed else []
         listed = await rest.workspaces_unless(tags, _QUERY, limit=_HUB_PAGE if self.deployment.is_hub else _PAGE)
         await self._chats.settled()
@@ -334,13 +354,28 @@ class DeploymentFeed:
             latency_ms=self._rest.latency_ms if self._rest and link.refreshed_at else old.latency_ms,
             refreshed_at=link.refreshed_at or old.refreshed_at,
         )
-        self.deployment = replace(self.deployment, link=link)
+        skew = _skew(self._rest.dated) if self._rest and self._rest.dated else 0
+        self.deployment = replace(self.deployment, link=link, skew=skew)
         self._emit([DeploymentChanged(self.deployment), *also])
+
+    def _tell_refused(self, refused: tuple[Refused, ...]) -> None:
+        self.deployment = replace(self.deployment, refused=refused)
+        self._emit([DeploymentChanged(self.deployment)])
 
     def _not_running(self) -> UnreachableError:
         return UnreachableError(
             f"{self.deployment.name} is not connected yet", fix="wait for the link, or refresh, and try again"
         )
+
+
+def _skew(dated: tuple[datetime, str]) -> int:
+    """Seconds a server's clock is ahead of ours by the `Date` of an answer (RFC 9110), in steps that do not flicker."""
+    ours, text = dated
+    try:
+        ahead = (parsedate_to_datetime(text) - ours).total_seconds()
+    except (ValueError, TypeError):  # none, or one without a zone
+        return 0
+    return round(ahead / _SKEW_STEP) * _SKEW_STEP if abs(ahead) >= 2 * _SKEW_STEP else 0
 
 
 def _prepare(credentials: Credentials, clock: Clock) -> RestClient:

@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 from coder_tui.errors import StorageError
+from coder_tui.feeds import journal
+from coder_tui.feeds.journal import Word
+from coder_tui.feeds.schema import SCHEMAS
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.feeds.statefile import StateFile, data_version, writing
 from coder_tui.fleet.snapshot import Key
@@ -24,60 +28,14 @@ from coder_tui.fleet.standing import Standings
 FILE = "state.db"
 _KEEP = timedelta(days=180)
 """How long an acknowledgement is kept; its event has left every list long before. A mute is kept for ever."""
+_T = TypeVar("_T")
 _KEEP_TERMINALS = timedelta(days=30)
 """How long the tab of a terminal is kept that nobody looks at: its agent is long gone."""
-# One entry per version of the file. What people said is a list of steps, newest last: taking one back leaves what
-# the steps before it said.
-_SCHEMAS = (
-    """
-CREATE TABLE step (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, keys TEXT NOT NULL);
-CREATE TABLE ack (
-    event_id TEXT PRIMARY KEY,
-    at TEXT NOT NULL,
-    step INTEGER NOT NULL REFERENCES step ON DELETE CASCADE
-) WITHOUT ROWID;
-CREATE INDEX ack_step ON ack (step);
-CREATE TABLE fleet (deployment TEXT PRIMARY KEY, url TEXT NOT NULL, at TEXT NOT NULL, body TEXT NOT NULL);
-""",
-    """
-CREATE TABLE terminal (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    reconnect TEXT NOT NULL UNIQUE,
-    deployment TEXT NOT NULL,
-    workspace_id TEXT NOT NULL,
-    agent_id TEXT NOT NULL,
-    title TEXT NOT NULL,
-    command TEXT NOT NULL,
-    container TEXT NOT NULL,
-    at TEXT NOT NULL
-);
-CREATE INDEX terminal_agent ON terminal (agent_id);
-""",
-    """
-CREATE TABLE snooze (
-    event_id TEXT NOT NULL,
-    step INTEGER NOT NULL REFERENCES step ON DELETE CASCADE,
-    until TEXT,
-    PRIMARY KEY (event_id, step)
-) WITHOUT ROWID;
-CREATE INDEX snooze_step ON snooze (step);
-CREATE TABLE mute (
-    deployment TEXT NOT NULL,
-    workspace_id TEXT NOT NULL,
-    agent TEXT NOT NULL,
-    app TEXT NOT NULL,
-    step INTEGER NOT NULL REFERENCES step ON DELETE CASCADE,
-    muted INTEGER NOT NULL,
-    PRIMARY KEY (deployment, workspace_id, agent, app, step)
-) WITHOUT ROWID;
-CREATE INDEX mute_step ON mute (step);
-CREATE TABLE seen (event_id TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID;
-""",
-)
 
 
 class Memory:
-    """Opened at once and cheaply. Call from one thread, except `save_fleet` and `save_seen`, which may run in any."""
+    """Opened at once and cheaply. Call from one thread, except `save_fleet`, `save_seen` and what concerns hubs
+    (`merge`, `unsent`, `heard`), which may run in any."""
 
     def __init__(self, state_dir: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self.path = state_dir / FILE
@@ -85,7 +43,7 @@ class Memory:
         self._standings = Standings()
         self._noted = -1  # SQLite's data_version when they were read
         self._file = StateFile(
-            self.path, _SCHEMAS, lost="acknowledgements", refill=self._restore, tidy=self._tidy, now=now
+            self.path, SCHEMAS, lost="acknowledgements", refill=self._restore, tidy=self._tidy, now=now
         )
         try:
             self._standings = self._file.read(self._read)
@@ -122,13 +80,15 @@ class Memory:
 
     def acknowledge(self, event_ids: Sequence[str], keys: Sequence[Key]) -> None:
         """Acknowledge these events as one undoable step, on disk when it returns. Raises StorageError."""
-        fresh = [event_id for event_id in event_ids if event_id not in self.acked]
-        at = self._now().isoformat()
+        now = self._now()
+        fresh = {event: key for event, key in zip(event_ids, keys, strict=True) if event not in self.acked}
         if fresh:
             self._step(
                 keys,
-                "INSERT OR IGNORE INTO ack (event_id, at, step) VALUES (?, ?, ?)",
-                lambda step: [(event_id, at, step) for event_id in fresh],
+                # one that another client took back belongs to this step from now on
+                "INSERT OR REPLACE INTO ack (event_id, at, step) VALUES (?, ?, ?)",
+                lambda step: [(event, now.isoformat(), step) for event in fresh],
+                [(key.deployment, Word("ack", event, True, now)) for event, key in fresh.items()],
             )
 
     def snooze(self, event_ids: Sequence[str], keys: Sequence[Key], until: datetime | None) -> None:
@@ -136,12 +96,16 @@ class Memory:
 
         On disk when it returns. Raises StorageError.
         """
-        end = until.astimezone(UTC).isoformat() if until else None
+        now, end = self._now(), until.astimezone(UTC).isoformat() if until else None
         if event_ids:
             self._step(
                 keys,
                 "INSERT OR IGNORE INTO snooze (event_id, until, step) VALUES (?, ?, ?)",
                 lambda step: [(event_id, end, step) for event_id in event_ids],
+                [
+                    (key.deployment, Word("snooze", event, True, now, until))
+                    for event, key in zip(event_ids, keys, strict=True)
+                ],
             )
 
     def mute(self, keys: Sequence[Key], muted: bool = True) -> None:
@@ -149,12 +113,14 @@ class Memory:
 
         On disk when it returns. Raises StorageError.
         """
+        now = self._now()
         changed = [key for key in keys if (key in self._standings.muted) != muted]
         if changed:
             self._step(
                 changed,
                 "INSERT OR IGNORE INTO mute VALUES (?, ?, ?, ?, ?, ?)",
                 lambda step: [(*key, step, muted) for key in changed],
+                [(key.deployment, Word("mute", journal.mute_subject(key), muted, now)) for key in changed],
             )
 
     def undo(self) -> list[Key]:
@@ -164,7 +130,9 @@ class Memory:
             row = db.execute("SELECT id, keys FROM step ORDER BY id DESC LIMIT 1").fetchone()
             if row is None:
                 return []
+            items = journal.of_step(db, row[0])
             db.execute("DELETE FROM step WHERE id = ?", (row[0],))
+            journal.undone(db, items, self._below(db), self._now())
             return [Key(*map(str, key)) for key in json.loads(row[1])]
 
         keys = self._file.write(write)
@@ -183,6 +151,28 @@ class Memory:
                 db.executemany("INSERT OR IGNORE INTO seen VALUES (?, ?)", [(event_id, at) for event_id in event_ids])
         except sqlite3.Error as error:
             raise StorageError(f"cannot save to {self.path}", why=str(error)) from None
+
+    def merge(self, deployment: str, words: Sequence[Word]) -> bool:
+        """A hub says this; whether anything is to be read again (by `refresh`). Raises StorageError."""
+        if words:
+            self._apart(lambda db: journal.merge(db, deployment, words))
+        return bool(words)
+
+    def unsent(self, deployment: str) -> list[Word]:
+        """Some of what was said here and that hub has not heard. Raises StorageError."""
+        return self._apart(lambda db: journal.unsent(db, deployment))
+
+    def heard(self, deployment: str, words: Sequence[Word], standing: Sequence[Word]) -> None:
+        """The hub heard `words` and answered with what stands. Raises StorageError."""
+        self._apart(lambda db: journal.sent(db, deployment, words, standing))
+
+    def _apart(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
+        """Work on a connection of its own, in one transaction."""
+        try:
+            with contextlib.closing(self._file.connect()) as db, writing(db):
+                return work(db)
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot use {self.path}", why=str(error)) from None
 
     def fleet(self, deployment: str, url: str) -> tuple[datetime, str] | None:
         """The last fleet saved for that deployment and URL: when it was true, and its text. Never raises."""
@@ -238,18 +228,29 @@ class Memory:
         """Close the file."""
         self._file.close()
 
-    def _step(self, keys: Sequence[Key], statement: str, rows: Callable[[int], Sequence[Sequence[object]]]) -> None:
+    def _step(
+        self,
+        keys: Sequence[Key],
+        statement: str,
+        rows: Callable[[int], Sequence[Sequence[object]]],
+        words: Sequence[tuple[str, Word]],
+    ) -> None:
         def write(db: sqlite3.Connection) -> None:
             text = json.dumps([list(key) for key in keys])
             step = db.execute("INSERT INTO step (at, keys) VALUES (?, ?)", (self._now().isoformat(), text)).lastrowid
             db.executemany(statement, rows(step or 0))
+            journal.note(db, words)
 
         self._file.write(write)
         self._standings = self._file.read(self._read)
 
     def _read(self, db: sqlite3.Connection) -> Standings:
-        """What the newest steps say, and what was seen (also by us, where it is not on disk yet)."""
+        """What stands, and what was seen (also by us, where it is not on disk yet)."""
         self._noted = data_version(db)
+        return journal.overlay(db, self._below(db))
+
+    def _below(self, db: sqlite3.Connection) -> Standings:
+        """What the newest steps of this machine say."""
         # SQLite gives the other columns of the row with the max: https://www.sqlite.org/lang_select.html#bareagg
         snoozed = db.execute("SELECT event_id, until, max(step) FROM snooze GROUP BY event_id")
         muted = db.execute(
@@ -264,6 +265,7 @@ class Memory:
 
     def _tidy(self, db: sqlite3.Connection) -> None:
         now = self._now()
+        journal.tidy(db, now - _KEEP)
         old = (now - _KEEP).isoformat()
         for table, before, unless in (
             ("step", old, "id IN (SELECT step FROM mute)"),

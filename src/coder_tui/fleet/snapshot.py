@@ -42,6 +42,16 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """Reports a hub refused: `count` for an app called `slug` that the agent has not, the last at `at`."""
+
+    agent_id: str
+    slug: str
+    count: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Deployment:
     """A Coder deployment or the local hub. `name` is unique in the program and shown to people."""
 
@@ -51,6 +61,8 @@ class Deployment:
     version: str = ""
     is_hub: bool = False
     link: Link = Link()
+    refused: tuple[Refused, ...] = ()  # a hub's
+    skew: int = 0  # seconds its clock is ahead of ours, in steps of five; 0 when it is near, or unknown
 
 
 @dataclass(frozen=True, slots=True)
