@@ -56,6 +56,7 @@ class FakeTailnet:
         self.heard: list[tuple[str, bytes]] = []
         self.happened = asyncio.Event()
         self.snapshot = pb.WorkspaceUpdate()
+        self.deaf = False
         self.expires = 4_000_000_000
         self.fail: dict[str, tuple[int, str]] = {}
         self.on_request: Callable[[Line, int, bytes], None] | None = None
@@ -86,6 +87,8 @@ class FakeTailnet:
         try:
             while True:
                 data = await socket.receive_bytes()
+                if self.deaf:
+                    continue
                 for event in line.callee.receive(data, 0.0):
                     self._answer(line, event)
                 await line.flush()

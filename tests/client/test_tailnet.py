@@ -17,7 +17,7 @@ from coder_tui.client.streams import WatchEnded, WatchLost
 from coder_tui.client.streams_more import Followed, Got, Opened
 from coder_tui.client.tailnet import PeerNode, TailnetStreams, open_tailnet, throw_away_node
 from coder_tui.errors import ApiError, CredentialsError, ProtocolError
-from coder_tui.wire.tailnet import messages
+from coder_tui.wire.tailnet import messages, yamux
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.messages import read, uuid_bytes
 from coder_tui.wire.tailnet.rpc import CallError
@@ -147,6 +147,18 @@ async def test_a_broken_session_is_lost_and_tried_again(raw: bytes, why: str) ->
         assert isinstance(event, WatchLost)
         assert why in event.why
         assert [await anext(events), await anext(events)] == [Opened(), Got(NOTHING)]
+
+
+async def test_a_server_that_answers_no_pings_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yamux, "PING_EVERY", 0.01)
+    monkeypatch.setattr(yamux, "PATIENCE", 0.01)
+    far = FakeTailnet()
+    far.deaf = True
+    async with following(far) as events:
+        assert await anext(events) == Opened()
+        event = await anext(events)
+        assert isinstance(event, WatchLost)
+        assert "no reply to a ping" in event.why
 
 
 @pytest.mark.parametrize(

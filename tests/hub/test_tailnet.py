@@ -15,7 +15,7 @@ from coder_tui.hub.resume import LIFETIME, ResumeTokens
 from coder_tui.hub.routes import tailnet
 from coder_tui.hub.routes.tailnet import version_fault
 from coder_tui.wire.network import DerpMap, DerpRegion
-from coder_tui.wire.tailnet import messages
+from coder_tui.wire.tailnet import messages, yamux
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.drpc import Sender
 from coder_tui.wire.tailnet.messages import uuid_bytes
@@ -231,6 +231,39 @@ async def test_a_call_whose_window_is_used_up_holds_up_nothing_else(hub: Peer) -
         await socket.send(session.take())
         while (await a_part(socket, session)).stream == small:
             pass  # its end may come apart from its answer
+
+
+async def test_a_caller_that_answers_no_pings_is_closed(hub: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yamux, "PING_EVERY", 0.01)
+    monkeypatch.setattr(yamux, "PATIENCE", 0.01)
+    async with asyncio.timeout(BOUND), hub.socket("/tailnet?version=2.3") as deaf:
+        assert await deaf.recv() == frame(Type.PING, Flag.SYN, 0, 1)
+        assert await close_code(deaf) == 1001
+    monkeypatch.setattr(yamux, "PATIENCE", BOUND)
+    async with asyncio.timeout(BOUND), speaking(hub) as speaker:
+        for _ in range(3):
+            ping = await speaker.socket.recv()
+            assert isinstance(ping, bytes)
+            assert speaker.caller.receive(ping, 0.0) == []
+            await speaker.flush()
+        await speaker.call(messages.POST_TELEMETRY, pb.TelemetryRequest())
+        assert await speaker.reply(pb.TelemetryResponse) == pb.TelemetryResponse()
+
+
+async def test_a_thousand_calls_at_once(hub: Peer) -> None:
+    """Those beyond the limit are refused, the others answered."""
+    ask = Sender().invoke("/coder.tailnet.v2.Tailnet/Nope")
+    wire = bytearray()
+    for stream in range(1, 2001, 2):
+        wire += frame(Type.DATA, Flag.SYN, stream, len(ask), ask)
+    async with asyncio.timeout(BOUND), hub.socket("/tailnet?version=2.3") as socket:
+        await socket.send(bytes(wire))
+        frames = bytearray()
+        while frames.count(frame(Type.WINDOW_UPDATE, Flag.RST, 0, 0)[:4]) + frames.count(b"unknown rpc") < 1000:
+            part = await socket.recv()
+            assert isinstance(part, bytes)
+            frames += part
+        assert frames.count(b"unknown rpc") == yamux.BACKLOG
 
 
 async def test_the_hub_says_that_it_stops(tmp_path: Path) -> None:
