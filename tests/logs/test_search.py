@@ -18,7 +18,7 @@ from coder_tui.logs.ansi import plain
 from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer
 from coder_tui.logs.search import Filter, FilterError, Levels, SourceName, Text, catch_up, parse
 
-WORDS = ["error", "Error", "err", "ana", "ÉTÉ", "été", "漢🙂", "Σ", "x", "9", "b"]
+WORDS = ["ss", "ß", "\u212a", "k", "ſ", "error", "Error", "err", "ana", "ÉTÉ", "été", "漢🙂", "Σ", "x", "9", "b"]
 REGEXES = [
     r"^err",
     r"x$",
@@ -39,6 +39,8 @@ REGEXES = [
     r"ana+\s?b",
     r"(ana)?err",
     r"err\.*or",
+    r"ana.?x?",
+    r"ERR\w",
 ]
 LINE = st.lists(
     st.sampled_from([*WORDS, " ", "  ", "a", "bb", "]", "\t", "\x1b[31m", "\x1b]0;x\x07", "\x9b0m"]), max_size=5
@@ -69,10 +71,12 @@ def naive(term: str, level: str, source: str, line: str) -> bool:
 
 
 @contextmanager
-def engine_of(patch: pytest.MonkeyPatch, native: bool) -> Iterator[None]:
-    """RE2 where it is installed, or what we have without it."""
-    if not native:
+def engine_of(patch: pytest.MonkeyPatch, native: str) -> Iterator[None]:
+    """All that is installed, or what we have without it."""
+    if native == "python":
         patch.setattr(engine, "engine", lambda: None)
+    if native != "all":
+        patch.setattr(engine, "finder", lambda: None)
     engine.compiled.cache_clear()
     yield
     engine.compiled.cache_clear()
@@ -81,7 +85,7 @@ def engine_of(patch: pytest.MonkeyPatch, native: bool) -> Iterator[None]:
 @settings(max_examples=120, deadline=None)
 @given(
     text=FILTER,
-    native=st.booleans(),
+    native=st.sampled_from(["all", "re2", "python"]),
     lines=st.lists(
         st.tuples(st.sampled_from(["trace", "info", "warn", "error", "odd"]), st.sampled_from("ab"), LINE), max_size=30
     ),
@@ -90,7 +94,7 @@ def engine_of(patch: pytest.MonkeyPatch, native: bool) -> Iterator[None]:
     chunk=st.integers(1, 800),
 )
 def test_hits_equal_the_naive_model(
-    text: str, native: bool, lines: list[tuple[str, str, str]], cuts: list[int], limit: int, chunk: int
+    text: str, native: str, lines: list[tuple[str, str, str]], cuts: list[int], limit: int, chunk: int
 ) -> None:
     names = {"a": "Startup", "b": "Build"}
     with pytest.MonkeyPatch.context() as patch, engine_of(patch, native):
@@ -184,6 +188,7 @@ def test_dividers_pass_every_filter() -> None:
         found = Filter(parse(text), buffer)
         found.update()
         assert list(found.hits) == hits
+        assert found.count == len(hits) - 1
 
 
 def test_terms() -> None:

@@ -255,7 +255,7 @@ async def test_filter() -> None:
         await screen.pilot.press("slash", *"boom level>=warn")
         await screen.until(lambda: "fine" not in screen.text)
         assert [text.split()[-1] for text in screen.rows[:3] if text] == ["boom", "again"]
-        assert screen.title == "Logs: main · filter: boom level>=warn"
+        assert screen.title == "Logs: main · filter: boom level>=warn (2)"
         await screen.pilot.press("enter")
         assert screen.pane.has_focus
         screen.source.put("a1", LogBatch((line(5, "BOOM 5", "error"), line(6, "quiet", "error"))))

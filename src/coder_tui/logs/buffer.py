@@ -60,11 +60,13 @@ class LogView(NamedTuple):
 class Block(NamedTuple):
     """A run of neighbouring lines for one search pass: `data` is their UTF-8 text, each line ended by `\\n`.
 
-    `levels` (codes), `sources` (indices into `LogBuffer.sources`) and `times` have one entry per line.
+    `ends` (offsets in `data` behind the line breaks), `levels` (codes), `sources` (indices into `LogBuffer.sources`)
+    and `times` have one entry per line.
     """
 
     first: int
     data: bytes
+    ends: array[int]
     levels: bytes
     sources: array[int]
     times: array[float]
@@ -114,6 +116,8 @@ class LogBuffer:
         self.limit = limit
         self.names: dict[str, str] = {}
         """Display names by source id."""
+        self.notes: list[int] = []
+        """Numbers of our own dividers, ascending; those of dropped ones too."""
         self._chunks: deque[_Chunk] = deque([_Chunk(0)])
         self._bytes = 0
         self._sources = _Indices()
@@ -185,6 +189,7 @@ class LogBuffer:
     def note(self, text: str, at: float) -> None:
         """Add a divider of our own (level `note`, id -1): what happened to the stream at this place."""
         words = " ".join(text.split())
+        self.notes.append(self.end)
         self._append(Columns((-1,), (at,), ("note",), ("",), (words,)), words, level=NOTE)
 
     def line(self, number: int, limit: int | None = None) -> LogView:
@@ -269,11 +274,12 @@ def _slices(lines: Iterable[RawLine]) -> Iterator[list[RawLine]]:
 def _block(chunk: _Chunk, row: int) -> Block:
     """The chunk's lines from its `row` on."""
     if not row and isinstance(chunk.text, bytes) and isinstance(chunk.levels, bytes):
-        return Block(chunk.first, chunk.text, chunk.levels, chunk.sources, chunk.times, chunk.escapes)
+        return Block(chunk.first, chunk.text, chunk.ends, chunk.levels, chunk.sources, chunk.times, chunk.escapes)
     start = chunk.ends[row - 1] if row else 0
     data = bytes(memoryview(chunk.text)[start:])
+    ends = array("I", (end - start for end in chunk.ends[row:]))
     levels = bytes(chunk.levels[row:])
-    return Block(chunk.first + row, data, levels, chunk.sources[row:], chunk.times[row:], chunk.escapes)
+    return Block(chunk.first + row, data, ends, levels, chunk.sources[row:], chunk.times[row:], chunk.escapes)
 
 
 def _split(output: str) -> list[str]:

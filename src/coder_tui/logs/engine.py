@@ -1,15 +1,20 @@
 """Words and regexes compiled to find lines in a block of text: by RE2 where it is installed, else by Python's `re`.
 
 RE2 is linear in the text whatever the pattern, and lets other threads run while it searches. It has neither
-backreferences nor look-around, and its `\\d \\s \\w \\b` are ASCII; Python's follow Unicode.
+backreferences nor look-around, and its `\\d \\s \\w \\b` are ASCII; Python's follow Unicode. What every hit contains is
+looked for first, by StringZilla where it is installed: it does that at the speed of memory, whatever the case.
 """
 
 from __future__ import annotations
 
 import re
 import warnings
-from functools import cache, lru_cache
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 from importlib import import_module
+from itertools import accumulate, compress, count, repeat
+from operator import contains
 from typing import Any, Protocol
 
 _DENSE = 16  # hits in a block after which we ask whether there are too many to be looked at one by one
@@ -29,8 +34,14 @@ class PatternError(Exception):
 class Pattern(Protocol):
     """A word or a regex, ready to search; any thread may."""
 
-    def rows(self, data: bytes) -> list[int]:
-        """Rows of the lines with a hit, ascending. `data` is UTF-8, each line ended by a line break."""
+    quick: bool
+    """Few hits are found at the speed of memory, but the interpreter is held meanwhile: a thread would gain nothing."""
+
+    def rows(self, data: bytes, ends: Sequence[int]) -> Sequence[int]:
+        """Rows of the lines with a hit, ascending. `data` is UTF-8, each line ended by a line break.
+
+        `ends` are the offsets behind those.
+        """
 
     def matches(self, line: bytes) -> bool:
         """Is there a hit in one line, given without its end?"""
@@ -55,6 +66,24 @@ def engine() -> Any:
         return None
 
 
+@cache
+def finder() -> Any:
+    """The module `stringzilla`, or None where it has no wheel."""
+    try:
+        return import_module("stringzilla")
+    except ImportError:
+        return None
+
+
+def _find_by(find: Callable[[bytes, bytes, int], int], literal: bytes, data: bytes, position: int) -> int:
+    return find(data, literal, position)
+
+
+def _find_by_pattern(pattern: Any, data: bytes, position: int) -> int:
+    match = pattern.search(data, position)
+    return match.start() if match else -1
+
+
 class _Re2:
     def __init__(self, re2: Any, source: str, regex: bool, fold: bool) -> None:
         options = re2.Options()
@@ -68,39 +97,53 @@ class _Re2:
             self._to_end = re2.compile(f"{flags}(?:{pattern}).*", options)
         except re2.error as error:
             raise _explain(error, source) from None
-        literal = required(source) if regex else ""
-        self._literal = re2.compile(f"{flags}{re2.escape(literal)}.*", options) if literal else None
         self._word = b"" if regex else source.encode("utf-8", "replace")
         self._fold = fold
+        literal = required(source).encode("utf-8", "replace") if regex else self._word
+        self._exact = not (regex or fold)  # where the literal is, there is a hit
+        self._find: Callable[[bytes, int], int] | None = None  # offset of the next place of the literal, or -1
+        self.quick = False
+        native = finder()
+        if literal and native is not None:
+            self._find = partial(_find_by, native.utf8_uncased_search if fold else native.find, literal)
+            self.quick = True
+        elif literal:
+            self._find = partial(_find_by_pattern, re2.compile(flags + re2.escape(literal.decode()), options))
 
-    def rows(self, data: bytes) -> list[int]:
-        found = None
-        if self._literal is not None:
-            found = self._walk(self._literal, data, verify=True)
-        elif self._word:
-            found = self._walk(self._to_end, data)
-            if found is None and not (self._fold and not (data.isascii() and self._word.isascii())):
-                word, text = self._word, data.lower() if self._fold else data
-                return [row for row, line in enumerate(text.split(b"\n")) if word in line]
-        return self._walk(self._to_end, data, patient=True) or [] if found is None else found
+    def rows(self, data: bytes, ends: Sequence[int]) -> Sequence[int]:
+        found = self._sparse(data, ends) if self._find is not None else None
+        if found is not None:
+            return found
+        if self._word and not (self._fold and not (data.isascii() and self._word.isascii())):
+            lines = (data.lower() if self._fold else data).decode().split("\n")  # looking into bytes is much slower
+            return list(compress(count(), map(contains, lines, repeat(self._word.decode()))))
+        return self._all(data, ends)
 
-    def _walk(self, pattern: Any, data: bytes, *, verify: bool = False, patient: bool = False) -> list[int] | None:
-        """Rows hit by a pattern that matches to the end of the line. None: too many, unless `patient`."""
+    def _sparse(self, data: bytes, ends: Sequence[int]) -> list[int] | None:
+        """By the literal; None when there are too many of it."""
+        find, rows, hits, position = self._find, list[int](), 0, 0
+        while find and (start := find(data, position)) >= 0:
+            hits += 1
+            if hits > _DENSE and hits * _SPARSE > start:
+                return None
+            row = bisect_right(ends, start)
+            position = ends[row]
+            if self._exact or self._pattern.search(data, ends[row - 1] if row else 0, position - 1):
+                rows.append(row)
+        return rows
+
+    def _all(self, data: bytes, ends: Sequence[int]) -> list[int]:
+        """By a pattern that matches to the end of the line."""
         rows: list[int] = []
-        row = position = hits = 0
-        for match in pattern.finditer(data):
+        row = position = 0
+        for match in self._to_end.finditer(data):
             start, end = match.span()
             if start < position:  # an empty match at the end of a line that was hit
                 continue
             if start >= len(data):
                 break
-            hits += 1
-            if hits > _DENSE and hits * _SPARSE > start and not patient:
-                return None
-            row += data.count(b"\n", position, start)
-            if not verify or self._pattern.search(data, data.rfind(b"\n", 0, start) + 1, end):
-                rows.append(row)
-            row += 1
+            row = bisect_right(ends, start, row)
+            rows.append(row)
             position = end + 1
         return rows
 
@@ -108,10 +151,16 @@ class _Re2:
         return self._pattern.search(line) is not None
 
     def spans(self, line: str) -> list[tuple[int, int]]:
+        if self._word and line.isascii():  # many times quicker
+            text, word = line.lower() if self._fold else line, self._word.decode()
+            starts = accumulate(map(len, text.split(word)[:-1]), lambda at, size: at + size + len(word))
+            return [(start, start + len(word)) for start in starts]
         return [match.span() for match in self._pattern.finditer(line) if match.group()]
 
 
 class _Python:
+    quick = False
+
     def __init__(self, source: str, regex: bool, fold: bool) -> None:
         try:
             with warnings.catch_warnings():  # FutureWarning: possible nested set
@@ -122,7 +171,7 @@ class _Python:
         except re.error as error:
             raise PatternError(error.msg, error.pos or 0) from None
 
-    def rows(self, data: bytes) -> list[int]:
+    def rows(self, data: bytes, ends: Sequence[int]) -> Sequence[int]:
         search = self._pattern.search
         return [row for row, line in enumerate(data.decode("utf-8").split("\n")[:-1]) if search(line)]
 

@@ -16,14 +16,17 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
+from itertools import accumulate
+from math import inf
+from time import monotonic
 
 from coder_tui.errors import UsageError
 from coder_tui.logs import ansi
 from coder_tui.logs.buffer import LEVELS, NOTE, Block, LogBuffer
 from coder_tui.logs.engine import Pattern, PatternError, compiled
 
-_PART = 8  # blocks that a thread searches before it tells what it found
+_SLICE, _LONGER = 0.001, 8  # seconds of searching before what was found is told; so many times as long in threads
 _HERE = 32 << 10  # bytes that are searched on the spot
 _FEW = 16  # of so many lines one must still be wanted, or each is looked at alone
 _OPERATORS: dict[str, Callable[[int, int], bool]] = {
@@ -83,6 +86,8 @@ class SourceName:
 
 
 Term = Text | Levels | SourceName
+Scanned = tuple[int, "array[int]"]
+"""One more than the number of the last line that was searched, and the numbers of those that hit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,19 @@ class Filter:
         self._names = [term for term in query.terms if isinstance(term, SourceName)]
 
     @property
+    def quick(self) -> bool:
+        """It is searched so fast that the event loop may do it, in slices."""
+        return all(pattern.quick for pattern, _ in self._texts)
+
+    @property
+    def count(self) -> int:
+        """How many lines were found, without our own dividers."""
+        if not self._notes:
+            return len(self.hits)
+        notes = self._buffer.notes
+        return len(self.hits) - bisect_left(notes, self._next) + bisect_left(notes, self._buffer.first)
+
+    @property
     def waiting(self) -> int:
         """Lines not searched yet."""
         return self._buffer.end - max(self._next, self._buffer.first)
@@ -177,15 +195,19 @@ class Filter:
         """The next blocks to search, at most `most`."""
         return self._buffer.blocks(self._next, most)
 
-    def scan(self, blocks: Iterable[Block]) -> list[tuple[int, list[int]]]:
-        """Search blocks in order: where each ends, and its hits."""
+    def scan(self, blocks: Iterable[Block], seconds: float = inf) -> list[Scanned]:
+        """Search blocks in order until that time is over, at least one: where each ends, and its hits."""
         allowed = self._allowed() if self._names else None
-        return [
-            (block.first + len(block.levels), [block.first + row for row in self._rows(block, allowed)])
-            for block in blocks
-        ]
+        done: list[Scanned] = []
+        until = monotonic() + seconds
+        for block in blocks:
+            rows = self._rows(block, allowed)
+            done.append((block.first + len(block.levels), array("Q", map(block.first.__add__, rows))))
+            if monotonic() > until:
+                break
+        return done
 
-    def accept(self, done: Iterable[tuple[int, list[int]]]) -> None:
+    def accept(self, done: Iterable[Scanned]) -> None:
         """Add what `scan` found, and forget hits whose lines were dropped."""
         for end, numbers in done:
             if end > self._next:  # else somebody else was quicker
@@ -203,13 +225,16 @@ class Filter:
         if allowed is not None:
             rows = [row for row in rows if block.sources[row] in allowed]
         if rows and self._texts:
-            rows = self._search(ansi.strip(block.data) if block.escapes else block.data, rows, len(levels))
+            rows = self._search(block, rows)
         if NOTE in levels:
             own = {row for row, level in enumerate(levels) if level == NOTE}
             rows = sorted(own.union(rows) if self._notes else set(rows) - own)
         return rows
 
-    def _search(self, data: bytes, rows: Sequence[int], total: int) -> Sequence[int]:
+    def _search(self, block: Block, rows: Sequence[int]) -> Sequence[int]:
+        data, ends, total = block.data, block.ends, len(block.levels)
+        if block.escapes and len(words := ansi.strip(data)) != len(data):
+            data, ends = words, array("I", accumulate(len(line) + 1 for line in words.split(b"\n")[:-1]))
         lines: list[bytes] = []
         for pattern, negate in self._texts:
             if not rows:
@@ -218,9 +243,9 @@ class Filter:
                 lines = lines or data.split(b"\n")
                 rows = [row for row in rows if pattern.matches(lines[row]) != negate]
             elif len(rows) == total and not negate:
-                rows = pattern.rows(data)
+                rows = pattern.rows(data, ends)
             else:
-                hit = set(pattern.rows(data))
+                hit = set(pattern.rows(data, ends))
                 rows = [row for row in rows if (row in hit) != negate]
         return rows
 
@@ -234,25 +259,36 @@ class Filter:
 async def catch_up(found: Filter, tell: Callable[[], None]) -> None:
     """Search all that waits without holding the event loop; `tell` is called when there is more to show.
 
-    Much of it is searched by two threads: RE2 lets them run beside each other and the loop.
+    A slow search is done by two threads, which RE2 lets run beside each other and the loop. A quick one would hold the
+    interpreter there as here, and every turn of the loop would have to wait for it: it is done here, slice by slice.
     """
-    loop = asyncio.get_running_loop()
     while blocks := found.take():
-        if sum(len(block.data) for block in blocks[:2]) <= _HERE:
-            found.accept(found.scan(blocks))
+        quick = found.quick or sum(len(block.data) for block in blocks[:2]) <= _HERE
+        while quick and blocks:
+            done = found.scan(blocks, _SLICE)
+            del blocks[: len(done)]
+            found.accept(done)
             tell()
-            continue
-        jobs = [
-            loop.run_in_executor(_pool(), found.scan, part)
-            for part in (blocks[:1], *(blocks[at : at + _PART] for at in range(1, len(blocks), _PART)))
-        ]
-        try:
-            for job in jobs:
-                found.accept(await job)
-                tell()
-        finally:
-            for job in jobs:
-                job.cancel()
+            await asyncio.sleep(0)
+        if blocks:
+            await _scan_in_threads(found, blocks, tell)
+
+
+async def _scan_in_threads(found: Filter, blocks: Sequence[Block], tell: Callable[[], None]) -> None:
+    """The first slice is short, and tells how many blocks make a longer one."""
+    run = partial(asyncio.get_running_loop().run_in_executor, _pool(), found.scan)
+    done = await run(blocks, _SLICE)
+    found.accept(done)
+    tell()
+    size = len(done) * _LONGER
+    jobs = [run(blocks[at : at + size]) for at in range(len(done), len(blocks), size)]
+    try:
+        for job in jobs:
+            found.accept(await job)
+            tell()
+    finally:
+        for job in jobs:
+            job.cancel()
 
 
 @cache

@@ -159,7 +159,7 @@ class LogState:
         match worst.mark:
             case LogMark.OPEN:
                 return (f"Reading the logs of {self.title} from {self.place} ...",)
-            case LogMark.LIVE:
+            case LogMark.LIVE | LogMark.SAID:
                 return (f"{self.title} has written no logs yet.", "New lines appear here by themselves.")
             case LogMark.LOST:
                 return cannot, (_next_try(worst.retry_at) or "trying again").capitalize() + "."

@@ -100,6 +100,7 @@ class LogsPane(LogTools):
         if self._take_tails(log, choice, row) or switched:
             self._open(log)
         self._watch_room(log, choice.agents)
+        self._sought = None if switched else self._sought
         if switched or renamed:
             self.refilter()
         else:
@@ -243,6 +244,7 @@ class LogsPane(LogTools):
         else:
             voice = "logs--error" if log.mark in (LogMark.LOST, LogMark.FAILED) else "logs--time"
             self.lines.say(*log.explain(), voice=voice)
+        self.find_sought()
         self.retitle()
 
     def refilter(self) -> None:
@@ -264,9 +266,9 @@ class LogsPane(LogTools):
         if log := self._log:
             title = f"Logs: {log.heading}"
             if self.query_words.terms:
-                title += f" {self._dot} filter: {self.query_words.text}"
+                title += f" {self._dot} filter: {self.query_words.text} ({self._found.count if self._found else 0:,})"
             if self._find is not None:
-                title += f" {self._dot} find: {self.find_words.text} ({len(self._find.hits):,})"
+                title += f" {self._dot} find: {self.find_words.text} ({self._find.count:,})"
             words = log.standing(following=self.lines.following, unseen=self.lines.unseen)
             words[:0] = ["stale"] if self._row and self._row.stale else []
         subtitle = self._fault or f" {self._dot} ".join(words)

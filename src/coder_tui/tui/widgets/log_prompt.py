@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal
+from textual.geometry import Size
 from textual.message import Message
+from textual.reactive import reactive
 from textual.widgets import Input, Label
 
 
@@ -27,6 +29,8 @@ SAVE = Ask("save as", "file name")
 
 
 class _Field(Input):
+    value = reactive("", init=False)  # Textual's own two lay the whole screen out anew with every letter
+    virtual_size = reactive(Size(0, 0))
     BINDINGS = [Binding("escape", "drop", "Clear", show=False)]
 
     def action_drop(self) -> None:
