@@ -22,6 +22,9 @@ from coder_tui.wire.tailnet.rpc import Drained, Ended, Reply
 
 _FRAME = 1 << 20  # bytes per message sent, below the 4 MiB that Go peers take
 
+LEAVING = 1.0
+"""Seconds the server has to hear that we leave."""
+
 M = TypeVar("M", bound=Message)
 
 
@@ -109,14 +112,15 @@ class Rpc:
             self._end(Closed(1000, ""))
 
     async def leave(self) -> None:
-        """Say that nothing more is wanted, and write what is left to write."""
+        """Say that nothing more is wanted, and write what is left to write; a server that does not read is left."""
         if self._over is None:
             for call in list(self._calls):
                 self.cancel(call)
             self._caller.leave()
             try:
-                await self._flush()
-            except Closed:
+                async with asyncio.timeout(LEAVING):
+                    await self._flush()
+            except (Closed, TimeoutError):
                 pass
 
     def _end(self, fault: Exception) -> None:

@@ -21,7 +21,7 @@ from websockets.asyncio.client import ClientConnection
 
 from coder_tui.client.backoff import CLOCK, Clock
 from coder_tui.client.rest import RestClient
-from coder_tui.client.rpc import Rpc
+from coder_tui.client.rpc import LEAVING, Rpc
 from coder_tui.client.sockets import Closed, open_socket
 from coder_tui.client.streams_more import Followed, followed
 from coder_tui.errors import ApiError, CredentialsError, ProtocolError
@@ -37,8 +37,6 @@ from coder_tui.wire.tailnet.updates import Following, Told
 
 VERSION = "2.3"
 """What we ask for: enough for every call here, and spoken by every server with app statuses."""
-LEAVING = 1.0
-"""Seconds the server has to confirm that we left."""
 _MAX_MESSAGE = 4 << 20
 _PREFIX = int(ipaddress.IPv6Address("fd7a:115c:a1e0::"))  # Tailscale's, where Coder's peers have their addresses
 _Ask = pb.CoordinateRequest
