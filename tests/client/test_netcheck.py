@@ -283,8 +283,8 @@ def test_a_map_of_a_thousand_regions_is_measured_in_part() -> None:
         return DerpRegion(region_id=number, region_code="x", region_name="X", nodes=nodes)
 
     regions = {str(number): region(number) for number in range(1, 1001)}
-    chosen = plan(DerpMap(regions=regions), first=[700])
-    assert [number for number, _ in chosen.nodes] == [700, *range(1, 100)]
+    chosen = plan(DerpMap(regions=regions), first=[700, 700, 3])
+    assert [number for number, _ in chosen.nodes] == [700, 3, 1, 2, *range(4, 100)]
     assert (chosen.regions_left_out, chosen.nodes_left_out) == (900, 4900)
     small = plan(DerpMap(regions={"1": region(1), "2": region(2)}))
     assert [one.name for _, one in small.nodes] == ["1a", "2a", "1b", "2b", "1c", "2c"]

@@ -157,7 +157,7 @@ def plan(derp_map: DerpMap | None, *, first: Iterable[int] = (), most: int = MAX
 
     Regions named by `first` come first, the others by their ids.
     """
-    wanted = {region: place for place, region in enumerate(first)}
+    wanted = {region: place for place, region in enumerate(dict.fromkeys(first))}
     named = {region.region_id: region for region in _regions(derp_map) if region.nodes}
     regions = sorted(named.values(), key=lambda region: (wanted.get(region.region_id, len(wanted)), region.region_id))
     rounds = zip_longest(*(_useful(region)[:PER_REGION] for region in regions))

@@ -73,7 +73,8 @@ class Meter:
                     yield measured
 
     async def _until_due(self) -> None:
-        await sleep_or(self._wake, max(0.0, self._began + EVERY - self._clock.monotonic()), self._clock)
+        if (due := self._began + EVERY - self._clock.monotonic()) > 0:
+            await sleep_or(self._wake, due, self._clock)
         if (early := self._began + ASKED - self._clock.monotonic()) > 0:
             await self._clock.sleep(early)
         self._wake.clear()

@@ -106,7 +106,7 @@ def _plot(network: Network) -> Iterator[Line]:
         every.append((_name_of(network, region), points))
     series = [(name, slots_of(points, SLOTS)) for name, points in every]
     top = top_of(value for _, slots in series for value in slots)
-    yield Line("heading", "Latency over the last 10 minutes", aside=f"full height {top:.0f} ms")
+    yield Line("heading", "Latency over time", aside=f"full height {top:.0f} ms")
     for name, slots in series:
         values = [value for value in slots if value is not None and value != float("inf")]
         words = f"{values[-1]:.0f} ms ({min(values):.0f} to {max(values):.0f})" if values else "no answer"
@@ -120,7 +120,7 @@ def _plotted(network: Network) -> int | None:
     report = network.measured.report
     if report is None:
         return None
-    near = report.regions()
+    near = report.relays() or report.regions()
     if network.side.home in near:
         return network.side.home
     return min(near, key=lambda region: near[region], default=None)

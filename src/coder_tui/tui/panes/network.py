@@ -19,6 +19,7 @@ from coder_tui.tui.reach import PLOT_ROWS, Line, lines_of
 _LABEL = 20
 _NEAR, _FAR = 50.0, 150.0  # milliseconds: a terminal feels local, and a terminal feels far
 _MS = 9  # cells of a latency
+_ROOMY = 44  # cells between name and latency that are enough for more than a bar
 
 
 class NetworkPane(CloseUp[Line, Network]):
@@ -34,7 +35,7 @@ class NetworkPane(CloseUp[Line, Network]):
 
     def lay_out(self, value: Network) -> tuple[Sequence[Line], Sequence[Hashable]]:
         """Headings, texts and bars hold no cursor."""
-        sentences = partial(wrap, width=max(20, self.size.width - 6), lines=4, ellipsis=self.glyphs.ellipsis)
+        sentences = partial(wrap, width=max(20, self.size.width - 8), lines=4, ellipsis=self.glyphs.ellipsis)
         lines = lines_of(value, sentences, self.glyphs.ellipsis)
         return lines, [one.key for one in lines]
 
@@ -138,14 +139,15 @@ class NetworkPane(CloseUp[Line, Network]):
         ]
         left.append(Segment(" " * max(1, name + 4 - sum(segment.cell_length for segment in left))))
         room = width - sum(segment.cell_length for segment in (*left, *right)) - 1
-        if room >= 44:
-            left.append(Segment(column(one.value, 22, g.ellipsis), voices["muted"]))
-            room -= 22
+        if room >= _ROOMY:
+            about = 22 if room < 2 * _ROOMY else 34
+            left.append(Segment(f"{column(one.value, about, g.ellipsis)}  ", voices["muted"]))
+            room -= about + 2
         if one.ours is not None and room >= 6:
             text = bar(one.ours, one.top, min(room, 60), ascii_only=g is ASCII)
             left.append(Segment(text, voices[_voice(one.ours)]))
         elif one.ours is None:
-            left.append(Segment(fit(one.value, room, g.ellipsis) if room < 44 else "", voices["muted"]))
+            left.append(Segment(fit(one.value, room, g.ellipsis) if room < _ROOMY else "", voices["muted"]))
         return spread(left, right, width)
 
     def _node(self, one: Line, width: int) -> list[Segment]:
