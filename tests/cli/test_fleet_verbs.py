@@ -115,6 +115,28 @@ def test_alerts_are_hushed_and_taken_back(agent: Agent, capsys: Out) -> None:
     assert agent.name in said(capsys)
 
 
+def test_a_hub_is_told_and_explain_knows_what_it_refused(agent: Agent, hub: HubAddress, capsys: Out) -> None:
+    agent.says("idle", "May I?", attention=True)
+    assert main(["ack", agent.name]) == 0
+    headers = {"Coder-Session-Token": hub.token_file.read_text().strip()}
+    shared = httpx.get(f"{hub.url}/api/v2/coder-tui/shared", headers=headers).json()
+    assert shared["standings"][-1]["kind"] == "ack"
+    # another client says otherwise
+    word = shared["standings"][-1] | {"on": False, "at": "2999-01-01T00:00:00Z"}
+    httpx.patch(f"{hub.url}/api/v2/coder-tui/standings", headers=headers, json={"standings": [word]})
+    wrong = httpx.patch(
+        f"{hub.url}/api/v2/workspaceagents/me/app-status",
+        json={"app_slug": "cluade", "state": "idle"},
+        headers={"Coder-Session-Token": agent.token},
+    )
+    assert wrong.status_code == 400
+    capsys.readouterr()
+    assert main(["explain", agent.name]) == 0
+    out = said(capsys)
+    assert "acknowledged" not in out
+    assert "unknown slug: 1 report for an app called cluade was refused" in out
+
+
 def test_snoozes_end_at_other_times(agent: Agent, capsys: Out) -> None:
     agent.says("failure", "which one?")
     assert main(["snooze", agent.name, "--until-tomorrow"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import shutil
 import sys
@@ -16,8 +17,10 @@ from coder_tui.cli.deployments import chosen_or_hub, configuration
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.rest import RestClient
 from coder_tui.config import Config
-from coder_tui.errors import CoderTuiError, CredentialsError
+from coder_tui.errors import ApiError, CoderTuiError, CredentialsError
 from coder_tui.feeds import memory
+from coder_tui.feeds.journal import Word
+from coder_tui.feeds.shared import HUB, refusals, words
 from coder_tui.fleet import query
 from coder_tui.fleet.codec import snapshot_json
 from coder_tui.fleet.convert import workspace_row
@@ -55,22 +58,33 @@ async def look(credentials: Sequence[Credentials], config: Config) -> tuple[Snap
     """Read every deployment once, all at the same time: what is known, and what failed."""
     store = Store(config.quiet_after, config.due_within)
     errors: list[CoderTuiError] = []
-    for events in await asyncio.gather(*(_read(one, errors) for one in credentials)):
+    said: dict[str, list[Word]] = {}
+    for events in await asyncio.gather(*(_read(one, errors, said) for one in credentials)):
         store.apply(*events)
-    if (state_dir() / memory.FILE).exists():
+    if said or (state_dir() / memory.FILE).exists():
         remembered = memory.Memory(state_dir())
+        for name, some in said.items():
+            remembered.merge(name, some)
+        remembered.refresh()
         store.apply(StandingsChanged(remembered.standings))
         remembered.close()
     return store.snapshot, errors
 
 
-async def _read(credentials: Credentials, errors: list[CoderTuiError]) -> list[Event]:
+async def _read(credentials: Credentials, errors: list[CoderTuiError], said: dict[str, list[Word]]) -> list[Event]:
+    """What one deployment knows; `said` gets what a hub's other clients said about alerts."""
     deployment = Deployment(credentials.name, credentials.url)
     try:
         # in a thread: a header command may take its time, and the others do not wait for it
         async with await asyncio.to_thread(RestClient, credentials) as client:
             info, user, workspaces = await asyncio.gather(client.build_info(), client.me(), client.workspaces(MINE))
             latency = client.latency_ms
+            if HUB in info.version:
+                with contextlib.suppress(ApiError):  # an older hub has no such route
+                    shared = await client.shared()
+                    deployment = replace(deployment, refused=refusals(shared))
+                    if shared.standings:
+                        said[deployment.name] = words(shared.standings)
     except CoderTuiError as error:
         errors.append(error)
         state = LinkState.REFUSED if isinstance(error, CredentialsError) else LinkState.RETRYING
@@ -82,7 +96,7 @@ async def _read(credentials: Credentials, errors: list[CoderTuiError]) -> list[E
                 deployment,
                 user=user.username,
                 version=info.version,
-                is_hub="coder-tui" in info.version,
+                is_hub=HUB in info.version,
                 link=Link(LinkState.POLLING, now, latency_ms=latency, refreshed_at=now),
             )
         ),

@@ -1,6 +1,6 @@
 """`coder-tui explain|ack|snooze|mute|unmute WHAT` and `undo`: what a person says about alerts, without a screen.
 
-A cockpit that runs over the same state directory notices within two seconds.
+A cockpit that runs over the same state directory notices within two seconds, other clients of a hub within one.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from coder_tui.cli.agents import called, tell
 from coder_tui.cli.deployments import chosen_or_hub, configuration
 from coder_tui.cli.ls import look
-from coder_tui.errors import NotFoundError
+from coder_tui.client.rest import RestClient
+from coder_tui.errors import CoderTuiError, NotFoundError
 from coder_tui.feeds.memory import Memory
+from coder_tui.feeds.shared import push
 from coder_tui.fleet import query
 from coder_tui.fleet.codec import SCHEMA_VERSION
 from coder_tui.fleet.explain import explain
@@ -62,9 +64,10 @@ def snooze(arguments: Namespace) -> int:
 
 def mute(arguments: Namespace) -> int:
     """Hush all alerts of the rows, or hear them again. Raises StorageError."""
-    _, rows = _rows(arguments, datetime.now(UTC))
+    snapshot, rows = _rows(arguments, datetime.now(UTC))
     with _memory() as memory:
         memory.mute([row.key for row in rows], arguments.muted)
+        _share(arguments, snapshot, memory)
     for row in rows:
         print(f"{'Muted' if arguments.muted else 'Unmuted'} {_name(row)}")
     return 0
@@ -82,15 +85,30 @@ def undo(_: Namespace) -> int:
 
 
 def _say(arguments: Namespace, done: str, change: Callable[[Memory, Sequence[Alert]], None]) -> int:
-    _, rows = _rows(arguments, datetime.now(UTC))
+    snapshot, rows = _rows(arguments, datetime.now(UTC))
     calling = [(row, row.alert) for row in rows if row.alert is not None and not row.alert.acked]
     if not calling:
         raise NotFoundError(f"{one_line(' '.join(arguments.what))} has no alert that calls you")
     with _memory() as memory:
         change(memory, [alert for _, alert in calling])
+        _share(arguments, snapshot, memory)
     for row, alert in calling:
         print(f"{done} {_name(row)}: {alert.level}")
     return 0
+
+
+def _share(arguments: Namespace, snapshot: Snapshot, memory: Memory) -> None:
+    """Send it to the hubs that were read; what does not arrive is sent by the next cockpit."""
+
+    async def send() -> None:
+        for one in chosen_or_hub(arguments, configuration(arguments)):
+            known = snapshot.deployments.get(one.name)
+            if known is not None and known.is_hub:
+                with contextlib.suppress(CoderTuiError):
+                    async with RestClient(one) as client:
+                        await push(client, one.name, memory)
+
+    asyncio.run(send())
 
 
 @contextlib.contextmanager

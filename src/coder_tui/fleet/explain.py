@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from coder_tui.fleet.attention import last_word
+from coder_tui.fleet.health import health
 from coder_tui.fleet.snapshot import Level, LinkState, Row, Snapshot, Status
 from coder_tui.fleet.timeline import exact_age
 
@@ -22,7 +23,7 @@ _CHANGES = {
 
 def explain(row: Row, snapshot: Snapshot, now: datetime) -> Explanation:
     """Explain one row of `snapshot` at `now` (aware). Labels: state, evidence, source, age, message, link, hushed,
-    due, agent, workspace, stale, overruled, changes; those with nothing to say are left out."""
+    due, agent, workspace, stale, overruled, reporter, changes; those with nothing to say are left out."""
     found = [
         ("state", _state(row)),
         ("evidence", _evidence(row)),
@@ -36,6 +37,7 @@ def explain(row: Row, snapshot: Snapshot, now: datetime) -> Explanation:
         ("workspace", _workspace(row, now)),
         ("stale", _stale(row, snapshot, now)),
         ("overruled", "; ".join(_overruled(row, now))),
+        ("reporter", health(row, snapshot.deployments.get(row.workspace.deployment), now)),
         ("changes", _changes(row)),
     ]
     return [(label, text) for label, text in found if text]
