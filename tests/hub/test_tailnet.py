@@ -6,10 +6,12 @@ import asyncio
 import json
 import uuid
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from coder_tui.hub import pictures
 from coder_tui.hub.coordination import preferred_region
 from coder_tui.hub.resume import LIFETIME, ResumeTokens
 from coder_tui.hub.routes import tailnet
@@ -19,7 +21,7 @@ from coder_tui.wire.tailnet import messages, yamux
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 from coder_tui.wire.tailnet.drpc import Sender
 from coder_tui.wire.tailnet.messages import uuid_bytes
-from coder_tui.wire.tailnet.updates import Following, TailnetWorkspace
+from coder_tui.wire.tailnet.updates import Following, Picture, TailnetWorkspace
 from coder_tui.wire.tailnet.yamux import WINDOW, Session
 from coder_tui.wire.tailnet.yamux_frames import Flag, Type, frame
 from tests.hub.support import BOUND, Peer, a_hub, close_code, the_agent
@@ -59,6 +61,27 @@ async def test_workspaces_come_whole_and_then_as_differences(hub: Peer) -> None:
         # the session goes on
         await speaker.call(messages.WORKSPACE_UPDATES, wanted(hub))
         assert await speaker.reply(pb.WorkspaceUpdate) == pb.WorkspaceUpdate()
+
+
+async def test_a_burst_of_changes_is_few_looks(hub: Peer, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+    load = pictures._load
+
+    def counted(*args: Any) -> Picture:
+        nonlocal looks
+        looks += 1
+        return load(*args)
+
+    monkeypatch.setattr(pictures, "_load", counted)
+    made = await hub.workspace("one")
+    async with speaking(hub) as speaker:
+        await speaker.call(messages.WORKSPACE_UPDATES, wanted(hub))
+        await speaker.reply(pb.WorkspaceUpdate)
+        for _ in range(40):
+            await hub.send("POST", f"/workspaces/{made['id']}/usage", status=204)
+        await hub.send("PATCH", f"/workspaces/{made['id']}", {"name": "two"}, 204)
+        await speaker.reply(pb.WorkspaceUpdate)
+    assert looks < 20
 
 
 async def test_other_peoples_workspaces_and_broken_owners_are_refused(hub: Peer) -> None:

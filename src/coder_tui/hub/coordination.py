@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from coder_tui.errors import ProtocolError
 from coder_tui.hub.events import FLEET
+from coder_tui.hub.pictures import PAUSE
 from coder_tui.hub.rpc import Incoming
 from coder_tui.hub.web import cancelled
 from coder_tui.wire.network import DerpMap
@@ -34,7 +35,7 @@ async def coordinate(hub: Hub, incoming: Incoming, only: str = "") -> None:
     tunnels = _Tunnels(hub, only)
     with hub.topics.subscribe(FLEET) as changes:
         asking = asyncio.create_task(incoming.request(pb.CoordinateRequest), name="coordinate-ask")
-        changing = asyncio.create_task(changes.changed(), name="coordinate-change")
+        changing = asyncio.create_task(changes.settled(PAUSE), name="coordinate-change")
         try:
             while True:
                 await asyncio.wait({asking, changing}, return_when=asyncio.FIRST_COMPLETED)
@@ -52,7 +53,7 @@ async def coordinate(hub: Hub, incoming: Incoming, only: str = "") -> None:
                 if changing.done():
                     if changes.closing:
                         return
-                    changing = asyncio.create_task(changes.changed(), name="coordinate-change")
+                    changing = asyncio.create_task(changes.settled(PAUSE), name="coordinate-change")
                 if news := tunnels.news():
                     await incoming.send(pb.CoordinateResponse(peer_updates=news))
         finally:

@@ -77,6 +77,11 @@ class Subscription:
         while not (self.ended or self.closing) and (left := until - loop.time()) > 0:
             await self.changed_within(left)
 
+    async def settled(self, seconds: float) -> None:
+        """Wait for a change, then let others pass that come within so many seconds: a burst is one look."""
+        await self.changed()
+        await self.rest(seconds)
+
     def wake(self) -> None:
         """Something changed."""
         self._wake.set()

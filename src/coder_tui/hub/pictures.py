@@ -1,7 +1,7 @@
 """What `WorkspaceUpdates` tells of: all workspaces' names, states and agents, kept for everybody who follows them.
 
-A report changes nothing here, and there may be hundreds of them a second: so a change costs two small queries for the
-workspaces it touched, once for all followers, and nothing while nobody follows.
+A report changes nothing here, and there may be hundreds of them a second: so followers look ten times a second at most,
+which costs two small queries for what was touched, once for all of them, and nothing while nobody follows.
 """
 
 from __future__ import annotations
@@ -15,6 +15,9 @@ from coder_tui.hub.events import FLEET, Topics
 from coder_tui.hub.storage import Storage
 from coder_tui.wire.tailnet.updates import Picture, TailnetWorkspace
 from coder_tui.wire.workspaces import JobStatus, build_status
+
+PAUSE = 0.1
+"""Seconds between two looks of a follower."""
 
 
 class Pictures:

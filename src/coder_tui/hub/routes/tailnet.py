@@ -12,6 +12,7 @@ from starlette.routing import Route
 from coder_tui.hub.coordination import coordinate
 from coder_tui.hub.core import Hub
 from coder_tui.hub.events import DERP_MAP, FLEET
+from coder_tui.hub.pictures import PAUSE
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.resume import LIFETIME
 from coder_tui.hub.routes.agents import the_agent
@@ -108,7 +109,7 @@ async def _workspace_updates(hub: Hub, incoming: Incoming) -> None:
                 if update is not None or told is None:
                     await incoming.send(update or pb.WorkspaceUpdate())
                 told = picture
-            await changes.changed()
+            await changes.settled(PAUSE)
 
 
 async def _derp_maps(hub: Hub, incoming: Incoming) -> None:
