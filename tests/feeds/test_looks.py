@@ -99,7 +99,13 @@ async def test_every_look_at_a_hub(tmp_path: Path, hub: Peer) -> None:
                 assert value.resource is not None
                 assert (await ports.value(lambda value: True)).ports == ()
                 assert (await containers.value(lambda value: True)).containers == []
-                assert (await network.value(lambda value: value.info.derp_map)).round_trip_ms > 0
+                reached = await network.value(lambda value: value.measured.complete and value.side.endpoints)
+                assert reached.info.derp_map is not None
+                assert reached.round_trip_ms > 0
+                assert reached.side.status == "connected"
+                assert reached.measured.report.round_trip_ms > 0
+                assert reached.measured.report.clock_skew is None or abs(reached.measured.report.clock_skew) < 5
+                source.measure("laptop")  # while somebody looks; how soon is the meter's
 
                 key = Key("laptop", made.id)
                 before = snapshot.rows[0].workspace.deadline

@@ -103,7 +103,7 @@ def plain(one: Checked) -> dict[str, Any]:
         "regions": [
             {
                 "id": region,
-                "name": region_name(info.derp_map, region),
+                "name": one_line(region_name(info.derp_map, region)),
                 "latency_ms": _ms(known.get(region)),
                 "nodes": [_node(node) for node in report.nodes if node.region == region],
             }
@@ -123,15 +123,15 @@ def plain(one: Checked) -> dict[str, Any]:
             }
             for agent in one.agents
         ],
-        "warnings": [{"code": warned.code, "what": warned.what, "fix": warned.fix} for warned in one.warned],
+        "warnings": [{"code": warned.code, "what": one_line(warned.what), "fix": warned.fix} for warned in one.warned],
     }
 
 
 def _path(found: Verdict) -> dict[str, Any]:
     return {
         "path": found.path.value,
-        "what": found.what,
-        "why": found.why,
+        "what": one_line(found.what),
+        "why": one_line(found.why),
         "relay": found.region,
         "relayed_ms": _ms(found.ms),
     }
@@ -139,8 +139,8 @@ def _path(found: Verdict) -> dict[str, Any]:
 
 def _node(node: NodeReport) -> dict[str, Any]:
     return {
-        "name": node.name,
-        "host": node.host,
+        "name": one_line(node.name),
+        "host": one_line(node.host),
         "https": _probe(node.https),
         "stun_ipv4": _probe(node.stun4),
         "stun_ipv6": _probe(node.stun6),
