@@ -76,12 +76,11 @@ def wanted(hub: Peer) -> pb.WorkspaceUpdatesRequest:
     return pb.WorkspaceUpdatesRequest(workspace_owner_id=uuid_bytes(hub.core.site.user.id))
 
 
-async def a_part(socket: ClientConnection, session: Session) -> Data:
-    """The next message with data of one stream; nothing is said of what was consumed."""
+async def parts(socket: ClientConnection, session: Session) -> list[Data]:
+    """The next message with data; nothing is said of what was consumed."""
     while True:
         raw = await socket.recv()
         assert isinstance(raw, bytes)
         found = [event for event in session.receive(raw, 0.0) if isinstance(event, Data)]
         if found:
-            assert {one.stream for one in found} == {found[0].stream}
-            return Data(found[0].stream, b"".join(one.data for one in found))
+            return found
