@@ -55,7 +55,7 @@ class ExplainScreen(ModalScreen[None]):
             said = Text(one_line(text), voices["foreground"])
             if label == "state":
                 said = Text(f"{shapes.of(look.shape)} {one_line(text)}", voices.bold(look.voice))
-            elif label in ("message", "evidence"):
+            elif label in ("message", "evidence") or (label == "reporter" and not text.startswith("healthy")):
                 said.stylize(voices["bright"])
             table.add_row(Text(label, voices["muted"]), said)
         return table
