@@ -88,6 +88,49 @@ def test_a_row_comes_back_as_it_stood(past: Past, desk: Desk) -> None:
             row_of(KEY, text, stale=False)
 
 
+def test_stepping_from_change_to_change(past: Past) -> None:
+    moments, moment = [], ago(60)
+    assert past.next_change(moment, -1) is None
+    while (found := past.next_change(moment)) is not None:
+        moments.append(found)
+        assert past.next_change(found, -1) == moment
+        moment = found
+    assert moments == [ago(minutes) for minutes in (50, 40, 30, 25, 10)]
+    assert past.scene(ago(50)).changed == (KEY,)
+    assert past.scene(ago(49)).changed == ()
+    assert past.scene(ago(50)).watched == ago(50)
+
+
+def test_rows_that_stayed_are_shared_between_moments(past: Past) -> None:
+    then, later = past.at(ago(55)), past.at(ago(45))
+    row = {one.workspace.name: one for one in then.rows}
+    again = {one.workspace.name: one for one in later.rows}
+    assert row["docs"] is again["docs"]
+    assert row["api"] is not again["api"]
+
+
+def test_what_an_agents_apps_had_said_by_then(past: Past) -> None:
+    told = past.statuses(KEY, ago(35))
+    assert {app: [status.state for status in some] for app, some in told.items()} == {
+        "claude": ["working", "blocked", "working"]
+    }
+    assert past.statuses(KEY, ago(61)) == {}
+    assert [status.state for status in past.statuses(KEY, NOW, limit=2)["claude"]] == ["complete", "failure"]
+
+
+def test_a_digest_is_calls_by_what_they_said(past: Past) -> None:
+    digest = past.digest(ago(60), NOW)
+    assert {name: len(calls) for name, calls in digest.parts.items()} == {
+        "asked": 1, "failed": 1, "lost": 0, "finished": 1,
+    }  # fmt: skip
+    assert [call.level for call in digest.missed] == [Level.DONE]
+    assert [call.met(NOW) for call in digest.calls] == [
+        "went on after 10m",
+        "acknowledged after 5m",
+        "stands for 10m",
+    ]
+
+
 def test_calls_and_how_they_ended(past: Past) -> None:
     found = {call.event_id: call for call in past.calls(ago(60), NOW)}
     asked, failed, done = found["blocked-50"], found["failure-30"], found["complete-10"]

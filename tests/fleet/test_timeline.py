@@ -3,9 +3,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.fleet.build import NOW, ago, app, said
 
-from coder_tui.fleet.timeline import Span, exact_age, short_age, timeline
+from coder_tui.fleet.timeline import Span, density, exact_age, merged, reach, short_age, timeline
 
 
 def test_each_word_stands_until_the_next() -> None:
@@ -59,3 +61,41 @@ def test_a_clock_ahead_gives_no_negative_time() -> None:
 def test_ages(seconds: float, short: str, exact: str) -> None:
     assert short_age(timedelta(seconds=seconds)) == short
     assert exact_age(timedelta(seconds=seconds)) == exact
+
+
+def test_the_spans_of_several_apps_are_one_timeline() -> None:
+    one = app(said("idle", 1), said("working", 9), slug="one")
+    two = app(said("complete", 4), slug="two")
+    assert [(told.app.slug, told.span.status.state) for told in merged((one, two))] == [
+        ("one", "idle"),
+        ("two", "complete"),
+        ("one", "working"),
+    ]
+
+
+def test_density_counts_reports_and_shows_what_stood() -> None:
+    quiet = app(said("idle", 10), said("working", 35), said("blocked", 55))
+    buckets = density((quiet,), NOW, hours=1, count=6)
+    assert [bucket.reports for bucket in buckets] == [1, 0, 1, 0, 0, 1]
+    assert [bucket.status and bucket.status.state for bucket in buckets] == [
+        "blocked", "blocked", "blocked", "working", "working", "idle",
+    ]  # fmt: skip
+    assert density((app(said("working", 5), said("blocked", 90), since=80),), NOW, hours=1, count=2)[0].status is None
+    both = density((quiet, app(said("failure", 58))), NOW, hours=1, count=6)
+    assert [bucket.status and bucket.status.state for bucket in both] == ["blocked"] * 3 + ["failure"] * 3
+    assert density((), NOW, hours=1, count=2) == [(0, None), (0, None)]
+
+
+def test_a_look_reaches_as_far_back_as_there_is_something() -> None:
+    assert reach((app(),), NOW) == 1
+    assert reach((app(said("idle", 10), said("idle", 61)),), NOW) == 3
+    assert reach((app(said("idle", 60 * 23)),), NOW) == 24
+    assert reach((app(said("idle", 10), said("idle", 60 * 100)),), NOW) == 1, "what is older than a day is another day"
+
+
+@given(st.lists(st.integers(-5, 3000), max_size=8), st.integers(1, 40), st.sampled_from([1, 3, 24]))
+def test_density_counts_each_report_of_that_time_once(ages: list[int], count: int, hours: int) -> None:
+    busy = app(*(said("working", age, f"{place}") for place, age in enumerate(sorted(ages))))
+    buckets = density((busy,), NOW, hours, count)
+    assert len(buckets) == count
+    assert sum(bucket.reports for bucket in buckets) == sum(0 <= age <= hours * 60 for age in ages)

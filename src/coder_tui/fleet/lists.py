@@ -58,7 +58,7 @@ class Lists:
                 self._patch(before, after)
                 yield
             return
-        placed = yield from _sorted(list(known()), _placed_at)
+        placed = yield from sorted_in_steps(list(known()), _placed_at)
         self.workspaces = [one.workspace for one in placed]
         self.rows = [row for one in placed for row in one.rows]
         yield
@@ -69,7 +69,7 @@ class Lists:
                 self._workspaces_at.append(at)
                 self._rows_at += [at] * len(one.rows)
             yield
-        self.alerts = yield from _sorted([row.alert for row in self.rows if row.alert], alert_place)
+        self.alerts = yield from sorted_in_steps([row.alert for row in self.rows if row.alert], alert_place)
         self._alerts_at = []
         for alerts in _slices(self.alerts):
             self._alerts_at += map(alert_place, alerts)
@@ -102,7 +102,7 @@ def _slices(items: list[_T]) -> Iterator[list[_T]]:
     return (items[start : start + _SLICE] for start in range(0, len(items), _SLICE))
 
 
-def _sorted(items: list[_T], key: Callable[[_T], Any]) -> Generator[None, None, list[_T]]:
+def sorted_in_steps(items: list[_T], key: Callable[[_T], Any]) -> Generator[None, None, list[_T]]:
     """As `sorted`, whose C code nothing can interrupt, in small steps: sort slices, then merge them."""
     runs: list[list[tuple[Any, int, _T]]] = []
     for start in range(0, len(items), _SLICE):

@@ -123,9 +123,10 @@ def density(apps: Iterable[App], now: datetime, hours: int, count: int) -> list[
 
     for app in apps:
         for span in timeline(app):
+            until = min(span.until or now, now)
             first = max(0, (span.since - start) // width)
-            last = min(count - 1, (min(span.until or now, now) - start) // width)
-            for index in range(first, last + 1):
+            end = max(first + 1, -((start - until) // width))  # what ends with a bucket is not in the next
+            for index in range(first, min(count, end)) if until > start else ():
                 stand(index, span.status)
         for status in app.statuses:
             if start <= status.at <= now:

@@ -45,8 +45,7 @@ class Arranging(Replaying):
         kept = self._ui = self.ui_file.load()
         if self.ui_file.warning:
             self.notify(self.ui_file.warning, severity="warning", markup=False, timeout=10)
-        order = self.agents.order
-        self.agents.reorder(_word(Group, kept.group, order.group), _word(Sort, kept.sort, order.sort))
+        self.agents.reorder(_word(Group, kept.group, Group.WORKSPACE), _word(Sort, kept.sort, Sort.NAME))
         self.agents.columns = tuple(name for name in COLUMNS if name in kept.columns)
         self.timeline.whose = _word(Whose, kept.whose, Whose.APP)
         self.right_page = _page(kept.right_page, RIGHT, self.right_page)
@@ -63,10 +62,9 @@ class Arranging(Replaying):
         """Something may be arranged otherwise than it was: keep it, soon."""
         if self.ui_file is None:
             return
-        order = self.agents.order
         values = {
-            "group": order.group.value,
-            "sort": order.sort.value,
+            "group": self.agents.group.value,
+            "sort": self.agents.sort.value,
             "filter": self.filter.text,
             "right_page": self.right_page.value,
             "top_page": self.top_page.value,
@@ -118,13 +116,13 @@ class Arranging(Replaying):
 
     @on(Marking.Arranged)
     def _arranged_anew(self, message: Marking.Arranged) -> None:
-        order = self.agents.order
+        group, sort = self.agents.group, self.agents.sort
         if message.what == "columns":
             self._choose_columns()
         elif message.what == "group":
-            self.agents.reorder(_next(order.group), order.sort)
-        else:
-            self.agents.reorder(order.group, _next(order.sort))
+            self.agents.reorder(_next(group), sort)
+        elif message.what == "sort":
+            self.agents.reorder(group, _next(sort))
         self.agents.go(self.selected)
         self.keep()
 

@@ -6,11 +6,13 @@ What moves costs what moved: a change of a few rows sorts these rows anew, not a
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate, chain, pairwise
 from typing import Any
 
+from coder_tui.fleet.lists import sorted_in_steps
 from coder_tui.fleet.snapshot import Key, Row, Workspace
 from coder_tui.tui.states import of_row
 
@@ -49,6 +51,7 @@ Item = Row | Workspace | Heading
 _STATES = ("asks", "failed", "lost", "done", "quiet", "snoozed", "muted", "working", "idle", "complete", "failure")
 _RANKS = {word: rank for rank, word in enumerate(_STATES)}
 _LAST = float("inf")
+_SLICE = 128  # rows that are ranked at once, in less than a millisecond
 
 Rank = tuple[Any, ...]
 
@@ -88,26 +91,45 @@ class Order:
         self._block_of: list[int] = []  # of each row
         self._ranks: list[Rank] = []  # of each block
         self._sorted: list[tuple[Rank, int]] = []  # with its block
-        self._at: list[int] = []  # where each row is among the items
+        self._chunks: list[list[Item]] = []  # of each workspace: its heading, if it has one, and its rows
+        self._chunk_keys: list[list[Key | None]] = []
+        self._at: list[int] = []  # where each block begins among the items; in the plain order, where each row is
 
-    def choose(self, group: Group, sort: Sort) -> None:
-        """Another order, of the same rows."""
-        self.group, self.sort = group, sort
-        self.lay_out(self._rows)
+    @property
+    def plain(self) -> bool:
+        """Whether it is the order in which the rows come."""
+        return self.sort is Sort.NAME and self.group is Group.WORKSPACE
 
     def lay_out(self, rows: Sequence[Row]) -> None:
-        """Other rows."""
-        self._rows = rows
+        """Other rows, at once."""
+        for _ in self.steps(rows):
+            pass
+
+    def steps(self, rows: Sequence[Row]) -> Iterator[None]:
+        """Other rows, in small steps: usable after the last one."""
+        self._rows, self._ranks, self._chunks, self._chunk_keys = rows, [], [], []
+        if self.plain:
+            self.items, self.keys = [], []
+            self._at = _list(rows, self.items, self.keys)
+            return
         if self.group is Group.WORKSPACE:
-            self._block_up(rows)
+            self._blocks = _workspaces(rows)
+            self._block_of = [block for block, (first, last) in enumerate(self._blocks) for _ in range(first, last)]
         else:
             self._blocks = [(place, place + 1) for place in range(len(rows))]
             self._block_of = list(range(len(rows)))
-        if self.group in (Group.WORKSPACE, Group.NONE) and self.sort is Sort.NAME:
-            self._ranks, self._sorted = [], []  # the list's own order
-        else:
-            self._ranks = [self._rank(block) for block in range(len(self._blocks))]
-            self._sorted = sorted((rank, block) for block, rank in enumerate(self._ranks))
+        yield
+        for block in range(len(self._blocks)):
+            self._ranks.append(self._rank(block))
+            if self.group is Group.WORKSPACE:
+                items, keys = self._chunk(block)
+                self._chunks.append(items)
+                self._chunk_keys.append(keys)
+            if not block % _SLICE:
+                yield
+        order = yield from sorted_in_steps(list(range(len(self._ranks))), self._ranks.__getitem__)
+        self._sorted = [(self._ranks[block], block) for block in order]
+        yield
         self._assemble()
 
     def update(self, rows: Sequence[Row], changed: Sequence[int]) -> list[int] | None:
@@ -116,6 +138,8 @@ class Order:
         self._rows = rows
         moved = False
         for block in {self._block_of[place] for place in changed} if self._ranks else ():
+            if self._chunks:
+                self._chunks[block], _ = self._chunk(block)
             rank, old = self._rank(block), self._ranks[block]
             if rank != old:
                 self._ranks[block] = rank
@@ -127,7 +151,7 @@ class Order:
             return None
         touched: list[int] = []
         for place in changed:
-            row, index = rows[place], self._at[place]
+            row, index = rows[place], self._index(place)
             self.items[index] = row
             touched.append(index)
             if index and isinstance(self.items[index - 1], Workspace):
@@ -135,18 +159,13 @@ class Order:
                 touched.append(index - 1)
         return touched
 
-    def _block_up(self, rows: Sequence[Row]) -> None:
-        """One block for each workspace."""
-        self._blocks, self._block_of = [], []
-        start, workspace = 0, ""
-        for place, row in enumerate(rows):
-            if row.key.workspace_id != workspace:
-                if place > start:
-                    self._blocks.append((start, place))
-                start, workspace = place, row.key.workspace_id
-            self._block_of.append(len(self._blocks))
-        if rows:
-            self._blocks.append((start, len(rows)))
+    def _index(self, place: int) -> int:
+        if not self._ranks:
+            return self._at[place]
+        block = self._block_of[place]
+        if not self._chunks:
+            return self._at[block]
+        return self._at[block] + len(self._chunks[block]) - (self._blocks[block][1] - place)
 
     def _rank(self, block: int) -> Rank:
         first, last = self._blocks[block]
@@ -155,42 +174,63 @@ class Order:
         row = self._rows[first]
         return (*group_of(row, self.group), *rank_of(row, self.sort))
 
+    def _chunk(self, block: int) -> tuple[list[Item], list[Key | None]]:
+        first, last = self._blocks[block]
+        items: list[Item] = []
+        keys: list[Key | None] = []
+        _list(self._rows[first:last], items, keys)
+        return items, keys
+
     def _assemble(self) -> None:
-        blocks = [block for _, block in self._sorted] if self._ranks else range(len(self._blocks))
-        if self.group is Group.WORKSPACE:
-            self._assemble_workspaces(blocks)
-            return
-        rows = self._rows
+        """Chunks in order, under the headings of their groups."""
+        blocks = [block for _, block in self._sorted]
         self.items, self.keys = [], []
-        self._at = [0] * len(rows)
+        self._at = [0] * len(blocks)
         start = 0
         while start < len(blocks):
             end = len(blocks)
-            if self.group is not Group.NONE:
+            if self.group in (Group.STATE, Group.DEPLOYMENT):
                 group = self._ranks[blocks[start]][:2]
-                name = group[1]
                 end = bisect_right(self._sorted, group, key=lambda one: one[0][:2])
-                self.items.append(Heading(self.group, name, end - start, rows[blocks[start]]))
+                self.items.append(Heading(self.group, group[1], end - start, self._rows[blocks[start]]))
                 self.keys.append(None)
-            for index, place in enumerate(blocks[start:end], len(self.items)):
-                self._at[place] = index
-            self.items += [rows[place] for place in blocks[start:end]]
-            self.keys += [rows[place].key for place in blocks[start:end]]
+            self._append(blocks[start:end])
             start = end
 
-    def _assemble_workspaces(self, blocks: Sequence[int]) -> None:
-        """Headings before the first row of each workspace that has agents; one without is its own heading."""
-        items: list[Item] = []
-        keys: list[Key | None] = []
-        rows, at = self._rows, [0] * len(self._rows)
-        for block in blocks:
-            first, last = self._blocks[block]
-            if rows[first].agent is not None:
-                items.append(rows[first].workspace)
-                keys.append(None)
-            for place in range(first, last):
-                row = rows[place]
-                at[place] = len(items)
-                items.append(row)
-                keys.append(row.key)
-        self.items, self.keys, self._at = items, keys, at
+    def _append(self, blocks: Sequence[int]) -> None:
+        start = len(self.items)
+        if not self._chunks:  # a block is a row
+            rows = self._rows
+            for index, block in enumerate(blocks, start):
+                self._at[block] = index
+            self.items += [rows[block] for block in blocks]
+            self.keys += [rows[block].key for block in blocks]
+            return
+        chunks = [self._chunks[block] for block in blocks]
+        for block, index in zip(blocks, accumulate(map(len, chunks), initial=start), strict=False):
+            self._at[block] = index
+        self.items += chain.from_iterable(chunks)
+        self.keys += chain.from_iterable([self._chunk_keys[block] for block in blocks])
+
+
+def _workspaces(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """One block for each workspace."""
+    starts = [place for place, row in enumerate(rows) if not place or row.key[:2] != rows[place - 1].key[:2]]
+    return list(pairwise([*starts, len(rows)]))
+
+
+def _list(rows: Sequence[Row], items: list[Item], keys: list[Key | None]) -> list[int]:
+    """Append the rows, a heading before the first of each workspace that has agents; one without is its own heading.
+    Returns where each row is."""
+    at: list[int] = []
+    workspace = ""
+    for row in rows:
+        key = row.key
+        if row.agent is not None and key.workspace_id != workspace:
+            items.append(row.workspace)
+            keys.append(None)
+        workspace = key.workspace_id
+        at.append(len(items))
+        items.append(row)
+        keys.append(key)
+    return at

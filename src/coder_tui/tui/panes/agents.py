@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from time import perf_counter
 from types import MappingProxyType
 
 from rich.segment import Segment
 from textual.content import Content
+from textual.worker import Worker
 
 from coder_tui.fleet.snapshot import Deployment, Key, LinkState, Row, Snapshot, Workspace
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.order import Group, Heading, Item, Order, Sort
+from coder_tui.tui.overview import differing
 from coder_tui.tui.paint import column, fit, spread
 from coder_tui.tui.panes.marking import Marking
 from coder_tui.tui.states import LOST, lost_at, of_row, of_workspace
@@ -18,6 +22,8 @@ from coder_tui.tui.widgets.header import link_words
 from coder_tui.tui.widgets.lines import LineList
 
 _MESSAGE_ROOM = 44  # cells beside the fixed columns from which on a message column pays
+_AT_ONCE = 1000  # rows that are put in any order within a few milliseconds
+_TURN = 0.002  # seconds the loop is kept while more are
 _LEAST_MESSAGE = 24  # cells below which other columns go first
 COLUMNS = {"message": 0, "health": 13, "deadline": 8, "template": 14, "deployment": 12}
 """What may stand beside name, state and age, with its width in cells; the message takes what is left."""
@@ -31,18 +37,21 @@ class AgentsPane(Marking, LineList[Item]):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
-        self.order = Order()
+        self.group, self.sort = Group.WORKSPACE, Sort.NAME  # as wanted
+        self.order = Order()  # as shown
         self.columns: tuple[str, ...] = ("message",)
         self.deployments: Mapping[str, Deployment] = MappingProxyType({})
+        self._rows: Sequence[Row] = ()
+        self._laying: Worker[None] | None = None  # prepares another order
         self._named: tuple[object, ...] = ()
 
     def show(self, rows: Sequence[Row], changed: list[int] | None) -> None:
         """Show these rows; `changed` are the places of those that differ from last time, None when keys differ."""
-        touched: list[int] | None = None
+        self._rows = rows
         if changed is None:
-            self.order.lay_out(rows)
-        else:
-            touched = self.order.update(rows, changed)
+            self._lay_out()
+            return
+        touched = self.order.update(rows, changed)
         if touched is None:
             self.fill(self.order.items, self.order.keys)
         else:
@@ -50,8 +59,35 @@ class AgentsPane(Marking, LineList[Item]):
 
     def reorder(self, group: Group, sort: Sort) -> None:
         """Another order; the cursor stays on its row."""
-        self.order.choose(group, sort)
-        self.fill(self.order.items, self.order.keys)
+        self.group, self.sort = group, sort
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """At once where that takes a moment; else beside what is shown, which stays until it is done."""
+        order = Order(self.group, self.sort)
+        if self._laying is not None:
+            self._laying.cancel()
+            self._laying = None
+        if order.plain or len(self._rows) <= _AT_ONCE:
+            order.lay_out(self._rows)
+            self._take(order)
+        else:
+            self._laying = self.run_worker(self._prepare(order, self._rows), name="order", group="order")
+
+    async def _prepare(self, order: Order, rows: Sequence[Row]) -> None:
+        end = perf_counter() + _TURN
+        for _ in order.steps(rows):
+            if perf_counter() >= end:
+                await asyncio.sleep(0)
+                end = perf_counter() + _TURN
+        order.update(self._rows, differing(rows, self._rows) or [])  # other keys would have begun anew
+        self._laying = None
+        self._take(order)
+        self.post_message(self.Arranged("done"))
+
+    def _take(self, order: Order) -> None:
+        self.order = order
+        self.fill(order.items, order.keys)
         self.retitle()
 
     def know(self, deployments: Mapping[str, Deployment]) -> None:
@@ -75,7 +111,7 @@ class AgentsPane(Marking, LineList[Item]):
 
     def retitle(self) -> None:
         """How rows are grouped and sorted, as long as there is room for it."""
-        group, sort = self.order.group.value, self.order.sort.value
+        group, sort = self.group.value, self.sort.value
         room = self.outer_size.width - 6
         if (group, sort, room) == self._named:
             return
