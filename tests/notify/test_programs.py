@@ -42,6 +42,8 @@ def test_what_is_to_be_expected_of_each_channel() -> None:
         "terminal": 'does not work: this terminal is not known to show any (terminal = "osc9" tries)',
         "desktop": "does not work: there is no desktop here; no level uses it",
         "command": "none is set (command in [notify])",
+        "title": "counts who needs you",
+        "status": "a terminal that answers OSC 7501 is told of every agent",
     }
     asked = Settings(asks=("desktop",), command=("hook",), quiet_hours=parse_quiet_hours("22:00-08:00"))
     inside = {"TERM": "tmux", "TMUX": "x", "KITTY_WINDOW_ID": "1", "DISPLAY": ":0"}

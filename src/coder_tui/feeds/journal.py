@@ -24,6 +24,7 @@ CREATE INDEX journal_unsent ON journal (deployment) WHERE NOT sent;
 """
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _BATCH = 500  # words sent at once
+_LONGEST = 512  # characters of a subject that a hub takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +96,9 @@ def merge(db: sqlite3.Connection, deployment: str, words: Iterable[Word]) -> Non
 def unsent(db: sqlite3.Connection, deployment: str) -> list[Word]:
     """Some words of ours that the hub has not heard."""
     rows = db.execute(
-        "SELECT kind, subject, value, at, until FROM journal WHERE deployment = ? AND NOT sent LIMIT ?",
-        (deployment, _BATCH),
+        "SELECT kind, subject, value, at, until FROM journal WHERE deployment = ? AND NOT sent"
+        " AND length(subject) <= ? LIMIT ?",
+        (deployment, _LONGEST, _BATCH),
     )
     return [
         Word(str(kind), str(subject), bool(on), _time(at), _time_or_none(end)) for kind, subject, on, at, end in rows

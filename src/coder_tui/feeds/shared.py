@@ -11,7 +11,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import Clock
-from coder_tui.errors import CoderTuiError, StorageError
+from coder_tui.errors import ApiError, CoderTuiError, StorageError
 from coder_tui.feeds.journal import Word
 from coder_tui.fleet.snapshot import Refused
 from coder_tui.text import one_line
@@ -39,30 +39,36 @@ class SharedFeed:
         self._deployment, self._memory, self._clock = deployment, memory, clock
         self._learned, self._refused = learned, refused
         self._said = asyncio.Event()
-        self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._following: asyncio.Task[None] | None = None
+        self._sending: asyncio.Task[None] | None = None
+        self._old = False  # a hub from before these routes
 
     def start(self, rest: RestClient, group: asyncio.TaskGroup) -> None:
         """Follow the hub in tasks of `group`, unless it is followed."""
-        if not self._tasks:
-            self._tasks = (
-                group.create_task(self._follow(rest), name=f"shared:{self._deployment}"),
-                group.create_task(self._send(rest), name=f"shared-send:{self._deployment}"),
-            )
+        if self._old:
+            return
+        if self._following is None or self._following.done():  # done: its credentials were refused
+            self._following = group.create_task(self._follow(rest), name=f"shared:{self._deployment}")
+        if self._sending is None:
+            self._sending = group.create_task(self._send(rest), name=f"shared-send:{self._deployment}")
 
     def stop(self) -> None:
         """The group ended, and its tasks with it."""
-        self._tasks = ()
+        self._following = self._sending = None
 
     def say(self) -> None:
         """Something may have been said here."""
         self._said.set()
 
     async def _follow(self, rest: RestClient) -> None:
+        from coder_tui.client.streams import WatchEnded
         from coder_tui.client.streams_more import CloserStreams, Got
 
         async with aclosing(CloserStreams(rest, self._clock).shared()) as events:
             async for event in events:
-                if isinstance(event, Got):  # words of ours go out once the hub's are known
+                if isinstance(event, WatchEnded):
+                    self._old = isinstance(event.error, ApiError) and event.error.status == 404
+                elif isinstance(event, Got):  # words of ours go out once the hub's are known
                     self._refused(refusals(event.value))
                     try:
                         if await asyncio.to_thread(self._memory.merge, self._deployment, words(event.value.standings)):

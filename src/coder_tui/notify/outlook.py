@@ -10,12 +10,14 @@ from coder_tui.notify.terminals import outer
 
 
 def outlook(settings: Settings, environ: Mapping[str, str], platform: str, which: Which) -> Iterator[tuple[str, str]]:
-    """Policy first, then each channel, with what is to be expected of it."""
+    """Policy first, then each channel and what always stands, with what is to be expected of it."""
     hours = f", never {settings.quiet_hours}" if settings.quiet_hours else ""
     yield "when", f"{settings.when}{hours}"
     for channel in CHANNELS:
         unused = "" if channel in settings.used else "; no level uses it"
         yield channel, _channel(channel, settings, environ, platform, which) + unused
+    yield "title", "counts who needs you" if settings.title else "switched off"
+    yield "status", "a terminal that answers OSC 7501 is told of every agent" if settings.status else "switched off"
 
 
 def _channel(channel: str, settings: Settings, environ: Mapping[str, str], platform: str, which: Which) -> str:
