@@ -219,6 +219,19 @@ async def test_nodes_that_nobody_can_reach(fields: dict[str, Any], why: str) -> 
     assert found.ms is None
 
 
+async def test_a_proxy_may_know_what_we_do_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lookup(*_: object, **__: object) -> list[Any]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    async with relay(lambda _: OK) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        [found] = await check(node(ipv4="", derp_port=8080, stun_port=-1), lookup=lookup)
+    assert found.ms is not None
+    assert proxy.heads[0].startswith("GET http://relay.test:8080/derp/latency-check HTTP/1.1\r\n")
+
+
 async def test_a_name_that_does_not_resolve() -> None:
     def lookup(*_: object, **__: object) -> list[Any]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")

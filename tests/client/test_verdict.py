@@ -135,6 +135,10 @@ def test_every_warning_says_what_and_how_to_help() -> None:
     assert warned(INFO, some) == {"stun-blocked": "1 of 2 STUN servers do not answer (derp2.test: no answer in time)"}
     disabled = INFO.model_copy(update={"disable_direct_connections": True})
     assert set(warned(disabled, GOOD)) == {"direct-disabled"}
+    forced = replace(AGENT, home=1, forced={2: "Internal Server Error", 1: ""})
+    assert warned(INFO, GOOD, forced) == {
+        "websocket": "The agent reaches Sydney and 1 more by WebSocket only (Internal Server Error)"
+    }
     assert set(warned(INFO, replace(GOOD, nodes=(replace(NEAR, stun4=None),)))) == {"no-stun"}
 
 

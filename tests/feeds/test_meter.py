@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.requests import Request
@@ -180,9 +181,10 @@ def test_the_agents_end_is_the_coordinators_word_or_else_rest() -> None:
     latency = {"Frankfurt": DerpLatency(preferred=True, latency_ms=12.0), "Gone": DerpLatency(latency_ms=1.0)}
     assert agent_side(derp_map, "connected", latency, None) == AgentSide("connected", 1, {1: 12.0})
     told = {"2-v4": 0.02, "2-v6": 0.03, "1-v4": 0.5, "x-v4": 1.0, "3-v4": -1.0, "4-v4": 1e9}
-    peer = PeerNode("node", preferred_derp=2, derp_latency=told, endpoints=("10.0.0.7:1",))
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    peer = PeerNode("node", "", 2, told, {2: "no upgrade"}, ("10.0.0.7:1",), as_of=at)
     assert agent_side(derp_map, "connected", latency, peer) == AgentSide(
-        "connected", 2, {1: 12.0, 2: 20.0}, ("10.0.0.7:1",)
+        "connected", 2, {1: 12.0, 2: 20.0}, ("10.0.0.7:1",), {2: "no upgrade"}, at
     )
     lost = PeerNode("lost", preferred_derp=2)
     assert agent_side(None, "timeout", latency, lost) == AgentSide("timeout", None, {})

@@ -12,6 +12,7 @@ from coder_tui.client.netreport import AgentSide, NodeReport, Probe, Report, hom
 from coder_tui.client.verdict import Path, Verdict, Warned
 from coder_tui.text import one_line
 from coder_tui.tui.reach import measured_words
+from coder_tui.wire.base import format_time
 from coder_tui.wire.network import AgentConnectionInfo
 
 
@@ -119,6 +120,8 @@ def plain(one: Checked) -> dict[str, Any]:
                 "home": agent.side.home,
                 "latency_ms": {str(region): _ms(ms) for region, ms in (agent.side.latency or {}).items()},
                 "endpoints": None if agent.side.endpoints is None else list(agent.side.endpoints),
+                "websocket_only": sorted(agent.side.forced or ()),
+                "told_at": format_time(agent.side.told_at) if agent.side.told_at else None,
                 **_path(agent.path),
             }
             for agent in one.agents

@@ -157,7 +157,7 @@ class _Run:
             return Probe(why=reason(error)[0])
 
     async def _get(self, node: DerpNode, address: str) -> Probe:
-        proxied = self._proxied(node.host_name)
+        proxied = self._proxied(node.host_name) and not _is_loopback(address)
         scheme, usual = ("http", 80) if node.force_http else ("https", 443)
         port = node.derp_port or DERP_PORT
         host = _bracketed(node.host_name) + ("" if port == usual else f":{port}")
@@ -210,6 +210,13 @@ def _literal(text: str, kind: type[IPv4Address] | type[IPv6Address]) -> str:
         return str(kind(text))
     except ValueError:
         return ""
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _bracketed(host: str) -> str:

@@ -144,12 +144,17 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class AgentSide:
-    """What is known of the agent's end. `home`: its preferred region. `endpoints`: `host:port`; None: not known."""
+    """What is known of the agent's end. `home`: its preferred region. `endpoints`: `host:port`; None: not known.
+
+    `forced` are the regions it reaches by WebSocket only, and why; `told_at` is when it said all that.
+    """
 
     status: str = ""
     home: int | None = None
     latency: Mapping[int, float] | None = None
     endpoints: tuple[str, ...] | None = None
+    forced: Mapping[int, str] | None = None
+    told_at: datetime | None = None
 
 
 def plan(derp_map: DerpMap | None, *, first: Iterable[int] = (), most: int = MAX_NODES) -> Plan:
@@ -238,7 +243,8 @@ def agent_side(
         region, _, _ = key.partition("-")  # `<region>-v4`, `<region>-v6`
         if region.isascii() and region.isdecimal() and 0 < seconds < 60:
             told[int(region)] = min(seconds * 1000, told.get(int(region), seconds * 1000))
-    return AgentSide(status, peer.preferred_derp or home, told, peer.endpoints)
+    forced = dict(peer.derp_forced_websocket)
+    return AgentSide(status, peer.preferred_derp or home, told, peer.endpoints, forced or None, peer.as_of)
 
 
 def _regions(derp_map: DerpMap | None) -> Iterable[DerpRegion]:

@@ -211,7 +211,7 @@ class Streams:
 async def _socket_workspaces(socket: ClientConnection) -> AsyncIterator[Workspace]:
     while True:
         data = await receive(socket)
-        frame = await _parse(_WorkspaceFrame, data)
+        frame = await parse(_WorkspaceFrame, data)
         if frame.type == sse.ERROR:
             raise _reported(_ErrorFrame.read(data).data)
         if frame.type == sse.DATA and frame.data:
@@ -225,7 +225,7 @@ async def _sse_workspaces(chunks: AsyncIterator[bytes]) -> AsyncIterator[Workspa
             if event.type == sse.ERROR:
                 raise _reported(Problem.read(event.data))
             if event.type == sse.DATA:
-                yield await _parse(Workspace, event.data)
+                yield await parse(Workspace, event.data)
 
 
 def _reported(problem: Problem) -> ApiError:
@@ -233,7 +233,8 @@ def _reported(problem: Problem) -> ApiError:
     return ApiError("the deployment cannot show the workspace", status=500, why=one_line(problem.message)[:200])
 
 
-async def _parse(model: type[M], data: bytes) -> M:
+async def parse(model: type[M], data: bytes) -> M:
+    """Read a frame; a big one in a thread. Raises ProtocolError."""
     return await asyncio.to_thread(model.read, data) if len(data) > _BIG else model.read(data)
 
 

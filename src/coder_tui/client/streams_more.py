@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection
 from coder_tui.client.backoff import CLOCK, Backoff, Clock
 from coder_tui.client.rest import M, RestClient, read_list
 from coder_tui.client.sockets import Closed, hopeless, open_socket, protocol_mismatch, receive
-from coder_tui.client.streams import WatchEnded, WatchLost
+from coder_tui.client.streams import WatchEnded, WatchLost, parse
 from coder_tui.errors import ApiError, CoderTuiError
 from coder_tui.text import one_line
 from coder_tui.wire import sse
@@ -96,7 +96,7 @@ class CloserStreams:
     @asynccontextmanager
     async def _socket(self, model: type[M], path: str) -> AsyncIterator[AsyncIterator[M]]:
         async with await self._open(path) as socket:
-            yield (model.read(frame) async for frame in _frames(socket))
+            yield (await parse(model, frame) async for frame in _frames(socket))
 
     @asynccontextmanager
     async def _containers(self, agent_id: str) -> AsyncIterator[AsyncIterator[ContainerList]]:

@@ -116,7 +116,7 @@ def relayed_ms(
 
 def warnings(info: AgentConnectionInfo, report: Report, agent: AgentSide | None = None) -> list[Warned]:
     """What is not as it could be, the worst first."""
-    return [*_relays(info, report, agent), *_udp(info, report), *_rest(report)]
+    return [*_relays(info, report, agent), *_udp(info, report), *_websockets(info, agent), *_rest(report)]
 
 
 def _relays(info: AgentConnectionInfo, report: Report, agent: AgentSide | None) -> Iterator[Warned]:
@@ -149,6 +149,18 @@ def _relays(info: AgentConnectionInfo, report: Report, agent: AgentSide | None) 
             f"The agent's home, {region_name(info.derp_map, home)}, is {relays[home]:.0f} ms from you",
             "use a workspace nearer to you, where there is one",
         )
+
+
+def _websockets(info: AgentConnectionInfo, agent: AgentSide | None) -> Iterator[Warned]:
+    if agent is None or not agent.forced:
+        return
+    region, why = next(iter(agent.forced.items()))
+    more = f" and {len(agent.forced) - 1} more" if len(agent.forced) > 1 else ""
+    yield Warned(
+        "websocket",
+        f"The agent reaches {region_name(info.derp_map, region)}{more} by WebSocket only ({why or 'no reason told'})",
+        "let HTTP requests with `Upgrade: DERP` through the proxy before the relay: it is faster",
+    )
 
 
 def _udp(info: AgentConnectionInfo, report: Report) -> Iterator[Warned]:

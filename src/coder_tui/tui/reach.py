@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from coder_tui.feeds.closeups import Network
     from coder_tui.wire.network import DerpNode, DerpRegion
 
-SHOWN = 200
+SHOWN = 100
 """Regions that are listed; a map may name thousands."""
 PLOT_ROWS = 2
 
@@ -255,6 +255,8 @@ def _facts(network: Network) -> Iterator[Line]:
     if side.endpoints is not None:
         addresses = ", ".join(side.endpoints) or "none"
         yield Line("fact", "Agent's addresses", addresses, "endpoints", "foreground" if side.endpoints else "due")
+    if side.told_at is not None:
+        yield Line("fact", "Agent said so at", f"{side.told_at.astimezone():%Y-%m-%d %H:%M:%S}", "told")
     trip = report.round_trip_ms if report.round_trip_ms is not None else network.round_trip_ms
     if trip is not None:
         yield Line("fact", "API round trip", f"{trip:.0f} ms from here", "api")
