@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import gc
 import json
 import os
 import pty
@@ -20,6 +19,7 @@ from uuid import uuid4
 
 from textual.app import App, ComposeResult
 
+from coder_tui.cli.screen import settle
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.pty import PtyStream
 from coder_tui.feeds.source import PtyEnded, PtyEvent, PtyOpened, PtyOutput, PtyTarget
@@ -190,8 +190,7 @@ def main() -> None:
         url, token_file, agent = rest
         source = Remote(url, Path(token_file).read_text().strip())
     app = Pane(source, PtyTarget("bench", "workspace", agent, str(uuid4()), "bench", command), Path(result))
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    settle()
 
     async def run() -> None:
         running = asyncio.create_task(app.run_async())

@@ -67,7 +67,7 @@ def test_it_shows_what_textual_would(filters: str, system: System, row: list[Run
     ours = pen(FILTERS[filters], system)
     width = sum(run.width for run in row)
     theirs = Strip(ours.filtered(PAINTER.segments(row)), width)
-    shown = RowStrip(ours, row, width).through_filters()
+    shown = RowStrip(ours, row, width, filtered=True)
     assert shown.text == theirs.text
     assert on_a_terminal(shown.render(ours.console)) == on_a_terminal(theirs.render(ours.console))
 

@@ -9,6 +9,7 @@ import io
 import os
 import select
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -166,6 +167,17 @@ async def show(
     await drive(app, signals, seconds)
 
 
+def settle() -> None:
+    """Have the interpreter interrupt a screen less: what is loaded now stays, and threads change often."""
+    # Collecting all of it again and again gave pauses that a terminal at full speed shows, and so does every pass over
+    # very many young objects.
+    gc.freeze()
+    gc.set_threshold(10_000, 50, 50)
+    gc.enable()
+    # A thread that reads or feeds wants the interpreter for microseconds at a time, and waited five milliseconds.
+    sys.setswitchinterval(0.0005)
+
+
 async def drive(app: Program, signals: EndSignals, seconds: float | None = None) -> None:
     """Run `app` until it is left, a signal arrives, or `seconds` passed. Raises whatever bug ended it."""
     signals.how = app.exit
@@ -173,10 +185,7 @@ async def drive(app: Program, signals: EndSignals, seconds: float | None = None)
     timer = asyncio.get_running_loop().call_later(seconds, app.exit) if seconds else None
     try:
         if not signals.code:
-            # What is loaded stays: collecting it again and again gave pauses that a terminal at full speed shows.
-            gc.freeze()
-            gc.set_threshold(50_000, 20, 50)
-            gc.enable()
+            settle()
             await app.run_async()
     finally:
         if timer:

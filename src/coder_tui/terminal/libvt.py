@@ -7,6 +7,7 @@ is refused (and the fallback core used) rather than misread.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import json
@@ -136,9 +137,19 @@ def _check(ffi: Any, manifest: dict[str, Any]) -> None:
 
 @cache
 def load() -> SimpleNamespace:
-    """`ffi` and `lib` of the library. Raises OSError where there is none that we understand."""
+    """`ffi` and `lib` of the library, and `quick`: the same, but keeping the GIL.
+
+    Raises OSError where there is none that we understand. A call through `lib` lets other threads run, which a call of
+    a few nanoseconds, made a thousand times a frame, has to wait for a thousand times. Those take only addresses.
+    """
     ffi = importlib.import_module("cffi").FFI()  # comes with pyghostty, so it may be missing too
     ffi.cdef(_DECLARATIONS)
-    lib = ffi.dlopen(str(_library_path()))
+    path = str(_library_path())
+    lib = ffi.dlopen(path)
     _check(ffi, json.loads(ffi.string(lib.ghostty_type_json()))["types"])
-    return SimpleNamespace(ffi=ffi, lib=lib)
+    return SimpleNamespace(ffi=ffi, lib=lib, quick=ctypes.PyDLL(path))
+
+
+def address(ffi: Any, pointer: Any) -> ctypes.c_void_p:
+    """A pointer of `lib` for `quick`; who owns the memory has to live on."""
+    return ctypes.c_void_p(int(ffi.cast("intptr_t", pointer)))

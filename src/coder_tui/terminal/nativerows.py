@@ -31,16 +31,22 @@ class Rows:
         self._terminal, self._iterator, self._cells, self._links = terminal, iterator, cells, links
         self._style_out = ffi.new("GhosttyStyle *")
         self._style_out.size = ffi.sizeof("GhosttyStyle")
-        self._style_bytes = ffi.buffer(self._style_out)
+        self._style_bytes = memoryview(ffi.buffer(self._style_out))
         self._styles: dict[bytes, Style] = {}
         storage = ffi.new("uint8_t[]", _CLUSTER_BYTES)
         self._clusters: dict[bytes, str] = {}
         self._cluster_bytes = ffi.buffer(storage)
         self._cluster_buffer = ffi.new("GhosttyBuffer *", (storage, _CLUSTER_BYTES, 0))
-        self._cluster_storage = storage  # owns the memory the two lines above point to
+        self._owned = storage  # what the two lines above point to
         self._view = ffi.new("GhosttyCellsView *")
         self._place = ffi.new("GhosttyGridRef *")  # of the row being read; one call a style instead of two
         self._place.size = ffi.sizeof("GhosttyGridRef")
+        self._x = memoryview(ffi.buffer(ffi.addressof(self._place, "x"), 2)).cast("H")
+        quick = loaded.quick
+        self._get_style, self._get_cluster = quick.ghostty_grid_ref_style, quick.ghostty_render_state_row_cells_get
+        self._select = quick.ghostty_render_state_row_cells_select
+        self._at_style = libvt.address(ffi, self._place), libvt.address(ffi, self._style_out)
+        self._at_cells, self._at_cluster = libvt.address(ffi, cells[0]), libvt.address(ffi, self._cluster_buffer)
 
     def read(self, y: int) -> list[Run] | None:
         """The row the iterator is at, which is number `y` of the view; None where there is none."""
@@ -78,9 +84,9 @@ class Rows:
         return runs
 
     def _style(self, x: int) -> Style:
-        self._place.x = x
-        self._lib.ghostty_grid_ref_style(self._place, self._style_out)
-        key = self._style_bytes[:]
+        self._x[0] = x
+        self._get_style(*self._at_style)
+        key = self._style_bytes.tobytes()
         style = self._styles.get(key)
         if style is None:
             if len(self._styles) > _CACHED:
@@ -92,11 +98,10 @@ class Rows:
         return style
 
     def _cluster(self, x: int) -> str:
-        lib, cells, buffer = self._lib, self._cells[0], self._cluster_buffer
-        lib.ghostty_render_state_row_cells_select(cells, x)
-        if lib.ghostty_render_state_row_cells_get(cells, libvt.CELL_GRAPHEMES_UTF8, buffer):
+        self._select(self._at_cells, x)
+        if self._get_cluster(self._at_cells, libvt.CELL_GRAPHEMES_UTF8, self._at_cluster):
             return REPLACEMENT  # marks without end (zalgo) are cut
-        key = self._cluster_bytes[: buffer.len]
+        key = self._cluster_bytes[: self._cluster_buffer.len]
         cluster = self._clusters.get(key)
         if cluster is None:
             if len(self._clusters) > _CACHED:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterable
 from time import monotonic
 
@@ -15,6 +14,7 @@ from textual.widgets import Static
 
 from coder_tui.terminal.cast import Event, Playback
 from coder_tui.terminal.core import create_core
+from coder_tui.terminal.turns import Turns
 from coder_tui.text import one_line
 from coder_tui.tui import actions, ansi, themes
 from coder_tui.tui.glyphs import ascii_only
@@ -47,7 +47,7 @@ class PlayerApp(App[None], inherit_bindings=False):
         self.ansi_theme_dark, self.ansi_theme_light = ansi.DARK, ansi.LIGHT
         self._playback = playback
         self._core = create_core(playback.header.columns, playback.header.rows, _SCROLLBACK)
-        self._lock = threading.Lock()
+        self._lock = Turns()
         self._screen = TerminalScreen(id="recording")
         self._stage = ScrollableContainer(self._screen, id="stage", can_focus=False)
         self._where = Static(id="where", markup=False)

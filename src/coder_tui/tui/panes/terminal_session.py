@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,6 +14,7 @@ from coder_tui.feeds.source import PtyEnded, PtyLost, PtyOpened, PtyOutput, PtyS
 from coder_tui.terminal.core import Modes, create_core
 from coder_tui.terminal.recorder import Recorder
 from coder_tui.terminal.redraw import redraw
+from coder_tui.terminal.turns import Turns
 from coder_tui.text import one_line
 
 SCROLLBACK_LINES = 10_000
@@ -80,12 +80,13 @@ class Session:
         self.copied = ""  # the newest text the program asked to copy (OSC 52), until somebody takes it
         self.may_copy: bool | None = None  # what the person said to that; None: not asked yet
         self.core = create_core(columns, rows, SCROLLBACK_LINES)
-        self.core_lock = threading.Lock()
+        self.core_lock = Turns()
         self.recorder: Recorder | None = None  # to be set and cleared by `record` and `stop_recording`
         self._on_change = on_change
         self._stream: PtyStream = source.open_pty(target, columns, rows)
         self._fresh = fresh
         self._replay_left, self._replay_until = 0, 0.0
+        self._replies = b""  # not sent yet
 
     async def run(self) -> None:
         """Follow the stream to its end. Never raises but when cancelled: what goes wrong is shown in the pane."""
@@ -142,7 +143,8 @@ class Session:
             # In a flood every turn costs more than what came since the last: let more of it gather.
             await asyncio.sleep(max(0, started + _GATHER_SECONDS - loop.time()))
         with self.core_lock:
-            replies, copied = self.core.take_replies(), self.core.take_copied()
+            replies, copied = self._replies + self.core.take_replies(), self.core.take_copied()
+            self._replies = b""
             self.title = self.core.title
         if replayed:
             self._replay_left -= len(data)
@@ -200,11 +202,12 @@ class Session:
         """Give the emulator its new size now; `tell_size` tells the program."""
         try:
             with self.core_lock:
+                self._replies += self.core.take_replies()  # of what is just being fed
                 self.core.resize(columns, rows)
                 if self.recorder:
                     self.recorder.resize(self.core.columns, self.core.rows)
-                replies = self.core.take_replies()  # a program may have asked for its size in band (mode 2048)
-            self.send(replies)
+                told = self.core.take_replies()  # a program may have asked for its size in band (mode 2048)
+            self.send(told)
         except Exception as error:
             self.crash(error)
 

@@ -1,9 +1,8 @@
-"""A terminal core, painted: changed rows only, at most thirty times a second, nothing at rest."""
+"""A terminal core, painted: changed rows only, some thirty times a second, nothing at rest."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TypeVar
@@ -17,12 +16,14 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from coder_tui.terminal.core import CursorShape, Modes, Point, Run, TerminalCore
+from coder_tui.terminal.turns import Turns
 from coder_tui.tui.widgets.cells import Painter, marked, split, toggled
 from coder_tui.tui.widgets.lookback import LookBack
 from coder_tui.tui.widgets.marks import marks_in, overlaid
 from coder_tui.tui.widgets.rowstrip import Pen, RowStrip
 
-FRAME_SECONDS = 1 / 30
+# A little less than a thirtieth: what a machine adds to it stays below that.
+FRAME_SECONDS = 1 / 36
 # A program that dies between the two halves of a synchronized update (mode 2026) must not freeze its screen.
 SYNCHRONIZED_SECONDS = 0.15
 
@@ -49,11 +50,13 @@ class PaintedCore(Widget):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._core: TerminalCore | None = None
-        self.core_lock = threading.Lock()
+        self.core_lock = Turns()
         self._active = False
         self._painter = Painter(RichStyle())
         self._written: Pen | None = None
-        self._strips: list[Strip] = []
+        # Most rows stay runs until they are written: a strip is many objects.
+        self._rows: list[Strip | Sequence[Run]] = []
+        self._columns = 0
         self._frame: asyncio.TimerHandle | None = None
         self._next_frame = 0.0
         self._held: asyncio.TimerHandle | None = None
@@ -78,12 +81,12 @@ class PaintedCore(Widget):
         """The core on show."""
         return self._core
 
-    def show(self, core: TerminalCore | None, lock: threading.Lock | None = None) -> None:
+    def show(self, core: TerminalCore | None, lock: Turns | None = None) -> None:
         """Show another core (or none), which is fed under `lock`."""
-        self._core, self.core_lock = core, lock or threading.Lock()
+        self._core, self.core_lock = core, lock or Turns()
         self.selection = self.look = None
         self.selecting = False
-        self._strips = []
+        self._rows = []
         self._tell_colors()
         self.repaint()
 
@@ -171,8 +174,6 @@ class PaintedCore(Widget):
             self._everything = False
             self.refresh()
             return
-        if not self._everything and self.modes().synchronized and self._hold(now):
-            return
         rows = self.ask(self._read, None)
         if rows is None:
             return
@@ -182,12 +183,15 @@ class PaintedCore(Widget):
         self._next_frame = now + FRAME_SECONDS
         self._build(core, rows)
 
-    def _read(self, core: TerminalCore) -> set[int]:
-        """Take what is new from the core: the rows to paint."""
+    def _read(self, core: TerminalCore) -> set[int] | None:
+        """Take what is new from the core: the rows to paint. None while it should be waited for."""
+        modes = core.modes
+        if not self._everything and modes.synchronized and self._hold():
+            return None
         if self.look is not None:
             self.look.follow()
         dirty: Iterable[int] = core.take_dirty()
-        cursor, scroll, reverse = core.cursor, core.scrollback, core.modes.reverse_screen
+        cursor, scroll, reverse = core.cursor, core.scrollback, modes.reverse_screen
         top = scroll.length - scroll.offset
         if core.colors is not self._painter.colors or reverse is not self._painter.reverse_screen:
             self._painter = Painter(self._painter.theme, core.colors, reverse_screen=reverse)
@@ -207,20 +211,20 @@ class PaintedCore(Widget):
         self._cursor_row, self.top, self.lines_back = cursor.y, top, scroll.offset
         return rows
 
-    def _hold(self, now: float) -> bool:
+    def _hold(self) -> bool:
         """Whether a frame being drawn (mode 2026) should be waited for. More output asks again."""
+        loop = asyncio.get_running_loop()
         if self._held is None:
-            self._held = asyncio.get_running_loop().call_at(now + SYNCHRONIZED_SECONDS, self.changed)
-        return now < self._held.when()
+            self._held = loop.call_later(SYNCHRONIZED_SECONDS, self.changed)
+        return loop.time() < self._held.when()
 
     def _build(self, core: TerminalCore, rows: set[int]) -> None:
-        if len(self._strips) != core.rows:
-            rows = set(range(core.rows))
-            self._strips = [Strip.blank(core.columns, self._painter.base)] * core.rows
-        pen = self._pen()
+        if len(self._rows) != core.rows or self._columns != core.columns:
+            rows, self._columns = set(range(core.rows)), core.columns
+            self._rows = [Strip.blank(core.columns, self._painter.base)] * core.rows
         for y in rows:
             if y < core.rows:
-                self._strips[y] = self._row(core, y, pen)
+                self._rows[y] = self._row(core, y)
         if self._active and core.cursor.visible:
             self.app.cursor_position = self.region.offset + Offset(core.cursor.x, core.cursor.y)
         if len(rows) > core.rows // 2:
@@ -228,7 +232,7 @@ class PaintedCore(Widget):
         else:
             self.refresh(*(Region(0, top, self.size.width, height) for top, height in _spans(rows)))
 
-    def _row(self, core: TerminalCore, y: int, pen: Pen) -> Strip:
+    def _row(self, core: TerminalCore, y: int) -> Strip | Sequence[Run]:
         runs = core.row(y)
         marks = marks_in(self.top + y, core.columns, self.look, self.selection)
         if marks:
@@ -237,7 +241,7 @@ class PaintedCore(Widget):
         cursor = core.cursor
         if cursor.visible and cursor.y == y and cursor.x < core.columns:
             return Strip(self._with_cursor(runs, cursor.x, cursor.shape), core.columns)
-        return RowStrip(pen, runs, core.columns)
+        return runs
 
     def _with_cursor(self, runs: Sequence[Run], x: int, shape: CursorShape) -> list[Segment]:
         painter = self._painter
@@ -273,20 +277,23 @@ class PaintedCore(Widget):
         pen = self._pen()
         strips = []
         for y in crop.line_range:
-            strip = self.render_line(y)
-            if isinstance(strip, RowStrip):
-                strip = strip.through_filters()
-            else:
+            row = self._painted(y)
+            if isinstance(row, Strip):
+                strip = row
                 for each in pen.filters:
                     strip = strip.apply_filter(each, pen.background)
+            else:
+                strip = RowStrip(pen, row, self._columns, filtered=True)
             strips.append(strip if crop.column_span == (0, strip.cell_length) else strip.crop(*crop.column_span))
         return strips
 
     def render_line(self, y: int) -> Strip:
         """A painted row; the core is not asked here."""
-        if y < len(self._strips):
-            return self._strips[y]
-        return Strip.blank(self.size.width, self._painter.base)
+        row = self._painted(y)
+        return row if isinstance(row, Strip) else RowStrip(self._pen(), row, self._columns)
+
+    def _painted(self, y: int) -> Strip | Sequence[Run]:
+        return self._rows[y] if y < len(self._rows) else Strip.blank(self.size.width, self._painter.base)
 
     def modes(self) -> Modes:
         """What the program asked of mouse and keys."""

@@ -24,6 +24,7 @@ from coder_tui.tui.widgets.cells import Painter, aligned
 
 _CACHE = 2048  # freeing it all at once must not be felt
 _NO_ATTRIBUTES = PLAIN[3:-1]
+_DECIMAL = [str(number) for number in range(256)]
 
 
 @lru_cache(maxsize=256)
@@ -83,18 +84,17 @@ class Pen:
             segments = each.apply(segments, self.background)
         return segments
 
-    def sequence(self, style: Style) -> str:
-        """What switches to `style`, whatever was before."""
-        entry = self._sequences.get(id(style))
-        if entry is None:
-            if len(self._sequences) >= _CACHE:
-                self._sequences.clear()
-            entry = self._sequences[id(style)] = (style, self._made(style) + self._underline(style))
-        return entry[1]
+    def _sequence(self, style: Style) -> str:
+        """What switches to `style`, whatever was before; known from now on."""
+        if len(self._sequences) >= _CACHE:
+            self._sequences.clear()
+        made = self._made(style) + self._underline(style) if style.underline else self._made(style)
+        self._sequences[id(style)] = style, made
+        return made
 
     def _underline(self, style: Style) -> str:
         """What Rich has no word for: the kind of underline, and its colour."""
-        if not style.underline or not self._underlines:
+        if not self._underlines:
             return ""
         codes = [] if style.underline in (Underline.SINGLE, Underline.DOUBLE) else [f"4:{style.underline.value}"]
         if self._direct and style.underline_color is not None:
@@ -105,9 +105,9 @@ class Pen:
     def _made(self, style: Style) -> str:
         fg, bg = style[0], style[1]
         if self._direct and not style.dim and not isinstance(fg, int) and not isinstance(bg, int):
-            front = f"38;2;{fg[0]};{fg[1]};{fg[2]}" if fg else self._fg
-            back = f"48;2;{bg[0]};{bg[1]};{bg[2]}" if bg else self._bg
-            fields = style[3:-1]
+            decimal, fields = _DECIMAL, style[3:-1]
+            front = f"38;2;{decimal[fg[0]]};{decimal[fg[1]]};{decimal[fg[2]]}" if fg else self._fg
+            back = f"48;2;{decimal[bg[0]]};{decimal[bg[1]]};{decimal[bg[2]]}" if bg else self._bg
             attributes = _attribute_codes(fields) if fields != _NO_ATTRIBUTES else ""
             return f"\x1b[0;{attributes}{front};{back}m"
         strip = Strip(self.filtered([Segment("x", self.painter.style(style))]), 1)
@@ -115,7 +115,7 @@ class Pen:
 
     def write(self, runs: Sequence[Run]) -> str:
         """A row of runs."""
-        known, sequence = self._sequences, self.sequence
+        known, sequence = self._sequences, self._sequence
         parts: list[str] = []
         last: Style | None = None
         for run in runs:
@@ -154,10 +154,6 @@ class RowStrip(Strip):
     @_segments.setter
     def _segments(self, segments: list[Segment]) -> None:
         self._made = segments
-
-    def through_filters(self) -> RowStrip:
-        """The row to be written."""
-        return RowStrip(self._pen, self._runs, self.cell_length, filtered=True)
 
     def render(self, console: Console) -> str:
         """The sequences of the whole row."""

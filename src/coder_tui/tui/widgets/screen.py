@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 
 from textual import events
@@ -10,6 +9,7 @@ from textual.message import Message
 
 from coder_tui.terminal.core import Match, Modes, MouseTracking, Point, TerminalCore
 from coder_tui.terminal.keys import Action, Button, encode_mouse, encode_wheel_as_arrows
+from coder_tui.terminal.turns import Turns
 from coder_tui.tui.widgets.cells import split
 from coder_tui.tui.widgets.lookback import LookBack
 from coder_tui.tui.widgets.painted import PaintedCore
@@ -61,7 +61,7 @@ class TerminalScreen(PaintedCore):
         self._told_at = (-1, -1)  # the cell the program heard of last
         self._link = ""
 
-    def show(self, core: TerminalCore | None, lock: threading.Lock | None = None) -> None:
+    def show(self, core: TerminalCore | None, lock: Turns | None = None) -> None:
         """Show another core (or none), which is fed under `lock`."""
         self._anchor = None
         self._hover("")
