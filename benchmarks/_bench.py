@@ -56,7 +56,6 @@ class Hub:
             answer.raise_for_status()
             return workspace, str(answer.json()["agent_token"])
 
-
     def fill(self, count: int, directory: str) -> None:
         """Create so many workspaces, each with an app that reports nothing, and wait until they run."""
         # two routes that do the same, each with a limit of its own: 512 a minute

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -117,6 +118,10 @@ async def test_a_lost_stream_rereads_the_list_but_does_not_hammer_it(tmp_path: P
         await shows(source, live)
 
 
+def _more(slept: list[float], ticks: int) -> bool:
+    return slept.count(TICK) > ticks
+
+
 async def test_a_list_that_did_not_change_confirms_what_is_known(tmp_path: Path) -> None:
     time = ManualTime()
     coder = FakeCoder(workspace(1), workspace(2))
@@ -128,7 +133,7 @@ async def test_a_list_that_did_not_change_confirms_what_is_known(tmp_path: Path)
         for _ in range(4):  # in steps too small to be a sleep, after which everything is read
             ticks = time.slept.count(TICK)
             time.advance(15)
-            await until(lambda seen=ticks: time.slept.count(TICK) > seen)
+            await until(partial(_more, time.slept, ticks))
         await until(lambda: coder.requests.count("unchanged") == 1)
         after = await shows(source, lambda now: link_of(now).link.refreshed_at != link_of(before).link.refreshed_at)
         assert [row.key for row in after.rows] == [row.key for row in before.rows]

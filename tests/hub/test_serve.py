@@ -234,7 +234,7 @@ async def test_a_dead_peer_is_dropped_after_its_pong_is_overdue(
         path = f"/workspaces/{workspace['id']}/watch-ws"
         alive = await hub.socket(path).__aenter__()
         dead = await hub.socket(path, ping_interval=None).__aenter__()
-        watchers = hub.core.topics._topics[f"workspace:{workspace['id']}"]
+        watchers = hub.core.fan._watchers[f"workspace:{workspace['id']}"]
         assert len(watchers) == 2
         dead.transport.pause_reading()
         await eventually(lambda: len(watchers) == 1)

@@ -15,6 +15,7 @@ from coder_tui.hub.config import HubConfig, load_hub_config
 from coder_tui.hub.derp import DERP_FILE, DerpFile
 from coder_tui.hub.events import INBOX, SHARED, Topics, agent_logs_topic, workspace_topic
 from coder_tui.hub.external_auth import providers
+from coder_tui.hub.fanout import Fan
 from coder_tui.hub.git_key import GitKey
 from coder_tui.hub.identity import Site, local_user, user_token
 from coder_tui.hub.keys import Keys
@@ -59,6 +60,7 @@ class Hub:
         self.topics = Topics()
         self.tails = Tails(storage)
         self.pending = Pending(clock, self.changed)
+        self.fan = Fan(self.topics)
         self.snapshots = Snapshots(storage, site, self.pending)
         self.pictures = Pictures(storage, self.topics)
         self.resume = ResumeTokens(clock)

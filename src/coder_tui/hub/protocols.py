@@ -10,7 +10,9 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import StatusLike
 
@@ -21,7 +23,14 @@ from coder_tui.wire.problems import Problem
 HEADERS = {"X-Coder-Build-Version": VERSION, "X-Content-Type-Options": "nosniff"}
 """On every answer."""
 
+PUSH = "coder_tui.push"
+"""ASGI extension of our sockets: see `SocketProtocol.push`."""
 _BAD_REQUEST = Problem(message="The request could not be read.", detail="It is not valid HTTP/1.1.")
+
+
+def text_frame(text: bytes) -> bytes:
+    """A text message as one frame of a server (RFC 6455, 5.2): the same bytes for every watcher."""
+    return Frame(Opcode.TEXT, text).serialize(mask=False)
 
 
 class HttpProtocol(H11Protocol):
@@ -66,6 +75,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn = _Handshake(max_size=self.config.ws_max_size, logger=self.logger)
+
+    async def run_asgi(self) -> None:
+        """The application, which finds `push` in its scope."""
+        extensions: dict[str, Any] = self.scope["extensions"] or {}
+        extensions[PUSH] = self.push
+        await super().run_asgi()
+
+    def push(self, frame: bytes) -> bool:
+        """Write the bytes of a whole frame, unless the socket is closing, or its peer does not keep up."""
+        if self.disconnected or self.conn.state is not State.OPEN or not self.writable.is_set():
+            return False
+        self.transport.write(frame)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the peer."""

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from coder_tui.hub.identity import Site
 from coder_tui.hub.pending import Pending, with_waiting
+from coder_tui.hub.protocols import text_frame
 from coder_tui.hub.storage import Storage
 from coder_tui.hub.views import app_status, live_workspace_ids, load_workspaces
 from coder_tui.wire.base import encode
@@ -33,9 +34,14 @@ class Shared:
     deleted: bool
 
     @cached_property
-    def frame(self) -> str:
-        """A `data` frame of the one-way event socket."""
+    def message(self) -> str:
+        """A `data` message of the one-way event socket."""
         return '{"type":"data","data":' + self.json.decode() + "}\n"
+
+    @cached_property
+    def frame(self) -> bytes:
+        """The frame that carries it."""
+        return text_frame(self.message.encode())
 
     @cached_property
     def event(self) -> bytes:

@@ -13,6 +13,7 @@ from coder_tui.errors import StorageError
 from coder_tui.hub.core import Hub
 from coder_tui.hub.events import workspace_topic
 from coder_tui.hub.problems import Refused
+from coder_tui.hub.protocols import PUSH
 from coder_tui.hub.routes.workspaces import the_workspace
 from coder_tui.hub.web import UPGRADE, Socket, one_way, path_uuid, route
 from coder_tui.wire.base import encode
@@ -65,15 +66,19 @@ async def _checked(hub: Hub, request: Request) -> str:
 
 
 async def _frames(hub: Hub, workspace_id: str, socket: WebSocket) -> tuple[int, str]:
-    with hub.topics.subscribe(workspace_topic(workspace_id)) as changes:
+    async def newest() -> bytes:
+        return (await the_workspace(hub, workspace_id, deleted=True)).frame
+
+    push = socket.scope["extensions"][PUSH]
+    with hub.fan.watch(workspace_topic(workspace_id), push, newest) as watcher:
         await socket.send_text(PING_FRAME)
-        while not changes.closing:
+        while not hub.fan.closing:
             try:
-                frame = (await the_workspace(hub, workspace_id, deleted=True)).frame
+                message = (await the_workspace(hub, workspace_id, deleted=True)).message
             except (Refused, StorageError) as error:
-                frame = '{"type":"error","data":' + _failure(error).decode() + "}\n"
-            await socket.send_text(frame)
-            await changes.changed()
+                message = '{"type":"error","data":' + _failure(error).decode() + "}\n"
+            await socket.send_text(message)
+            await watcher.left()
         return 1001, "the hub stops"
 
 
