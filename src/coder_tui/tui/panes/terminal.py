@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import OrderedDict
 from dataclasses import replace
 from datetime import datetime
-from typing import Literal
 from uuid import uuid4
 
 from rich.text import Text
-from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
@@ -21,50 +18,29 @@ from textual.worker import Worker
 from coder_tui.errors import StorageError
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import core_name
-from coder_tui.terminal.keys import encode_focus, encode_key, encode_paste
-from coder_tui.tui import actions
 from coder_tui.tui.panes import terminal_record
 from coder_tui.tui.panes import terminal_words as words
-from coder_tui.tui.panes.terminal_look import KEYS, LookingBack
+from coder_tui.tui.panes.terminal_keys import Clipboard, Typing
 from coder_tui.tui.panes.terminal_session import PtySource, Session, State
 from coder_tui.tui.panes.terminal_tabs import Tabs
 from coder_tui.tui.widgets.screen import TerminalScreen
 
+__all__ = ["Clipboard", "TerminalPane"]
+
 MAX_SESSIONS = 8
 # Sizes while a border is dragged are not worth a SIGWINCH each.
 _RESIZE_SECONDS = 0.05
-# How long `ctrl+]` waits for a second one, which would send it.
-LEAVE_SECONDS = 0.25
-# A question must not take a key that was meant for the program.
-ASK_SECONDS = 0.5
-Clipboard = Literal["allow", "ask", "deny"]
-# Keys that, typed after `ctrl+]`, are about the terminal: they do not lead away from it first.
-_ABOUT_US = {
-    key: actions.BY_ID[name].name
-    for name in (
-        "terminal.record",
-        "app.look-back",
-        "app.new-terminal",
-        "app.next-terminal",
-        "app.previous-terminal",
-        "app.close-terminal",
-        "app.zoom",
-    )
-    for key in actions.BY_ID[name].keys.split(",")
-}
 _WARM_SECONDS = 1
 _UNSIZED = (80, 24)
 
 
-class TerminalPane(LookingBack, can_focus=True):
+class TerminalPane(Typing, can_focus=True):
     """Shows one attached terminal; those shown before stay attached in the background, the oldest given up.
 
     `clipboard` is what programs may do to it (OSC 52): copy always, once the person said so for that terminal, or
     never. They never read it.
     """
 
-    # Priority, because the action must work while `check_consume_key` keeps every other key for the program.
-    BINDINGS = [replace(binding, priority=True) for binding in actions.bindings("terminal")]
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     TerminalPane { width: 1fr; height: 1fr; border: solid $panel; layers: screen notice; }
@@ -78,16 +54,6 @@ class TerminalPane(LookingBack, can_focus=True):
     TerminalPane > #terminal-notice.-alone { height: 100%; content-align: center middle; background: transparent; }
     """
 
-    class Left(Message):
-        """The person wants out: focus something else."""
-
-    class Asked(Message):
-        """A key about the terminal was typed after `ctrl+]`: do this action of the table."""
-
-        def __init__(self, action: str) -> None:
-            super().__init__()
-            self.action = action
-
     class LookedBack(Message):
         """One looks back now, or no more: other keys hold."""
 
@@ -99,18 +65,14 @@ class TerminalPane(LookingBack, can_focus=True):
             self.target, self.old = target, old
 
     def __init__(self, source: PtySource, *, clipboard: Clipboard = "ask", id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._source, self._clipboard = source, clipboard
+        super().__init__(clipboard, id=id)
+        self._source = source
         self._tabs = Tabs(source)
         self._sessions: OrderedDict[str, tuple[Session, Worker[None]]] = OrderedDict()
-        self._session: Session | None = None
         self._notice = Static(id="terminal-notice")
-        self._leaving: Timer | None = None
-        self._left = False
         self._resizing: Timer | None = None
         self._countdown: Timer | None = None
         self._told: tuple[object, ...] = ()
-        self._asked_at = 0.0  # loop time since which the question about the clipboard is seen; 0: it is not
         self._hovered = ""
         self._looked = False
 
@@ -122,9 +84,9 @@ class TerminalPane(LookingBack, can_focus=True):
     def on_mount(self) -> None:
         """Say what to do, and have the emulator's library loaded by the time it is needed."""
         super().on_mount()
-        self._countdown = self.set_interval(1, self._tell, pause=True)
+        self._countdown = self.set_interval(1, self.tell, pause=True)
         self.set_timer(_WARM_SECONDS, self._warm)
-        self._tell()
+        self.tell()
 
     def _warm(self) -> None:
         # A tenth of a second: too much for the loop, and not before the first frame.
@@ -138,11 +100,6 @@ class TerminalPane(LookingBack, can_focus=True):
         return self._session.target if self._session else None
 
     @property
-    def state(self) -> State | None:
-        """How its connection is."""
-        return self._session.state if self._session else None
-
-    @property
     def tabs(self) -> list[PtyTarget]:
         """The terminals of the agent on show, also those that are not attached."""
         return list(self._tabs.targets)
@@ -153,7 +110,7 @@ class TerminalPane(LookingBack, can_focus=True):
         `fresh` says that its reconnect token is a new one.
         """
         shown = self._session
-        if shown is not None and shown.target.reconnect != target.reconnect and _over(shown):
+        if shown is not None and shown.target.reconnect != target.reconnect and shown.over:
             self._tabs.remove(shown.target)
         entry = self._sessions.get(target.reconnect)
         if entry is None or entry[0].state is State.ENDED:
@@ -175,8 +132,8 @@ class TerminalPane(LookingBack, can_focus=True):
         if self._screen.size.area:
             self._fit()
         self._focus_report(self.has_focus)
-        self._mind_copies(session)
-        self._tell()
+        self.mind_copies(session)
+        self.tell()
 
     def next_tab(self, step: int) -> None:
         """Show another terminal of this agent."""
@@ -204,7 +161,7 @@ class TerminalPane(LookingBack, can_focus=True):
             self._drop(self._session.target.reconnect)
         self._session = None
         self._screen.show(None)
-        self._tell()
+        self.tell()
 
     def _drop(self, reconnect: str) -> None:
         _, worker = self._sessions.pop(reconnect)
@@ -213,14 +170,14 @@ class TerminalPane(LookingBack, can_focus=True):
     def _on_change(self, session: Session) -> None:
         if trouble := terminal_record.ended_early(session):
             self.notify(trouble, severity="error", markup=False, timeout=8)
-        if _over(session):
+        if session.over:
             self._tabs.ended(session.target)
             if session is not self._session:
                 self._tabs.remove(session.target)
         if session is self._session:
-            self._mind_copies(session)
+            self.mind_copies(session)
             self._screen.changed()
-        self._tell()
+        self.tell()
 
     def on_terminal_screen_crashed(self, event: TerminalScreen.Crashed) -> None:
         """The emulator broke while it was painted: its terminal ends, and says so."""
@@ -230,6 +187,21 @@ class TerminalPane(LookingBack, can_focus=True):
                 session.crash(event.error)
                 worker.cancel()
                 self._on_change(session)
+
+    def again(self, session: Session) -> None:
+        """Try at once; where it ended, in a new shell."""
+        if session.state is State.LOST:
+            session.retry_now()
+            self.tell()
+        elif session.failed:
+            self.attach(session.target)
+        else:
+            target = replace(session.target, reconnect=str(uuid4()))
+            self._drop(session.target.reconnect)
+            self._session = None
+            self._tabs.replace(session.target, target)
+            self.attach(target, fresh=True)
+            self.post_message(self.NewShell(target, session.target))
 
     # Recording
 
@@ -244,27 +216,7 @@ class TerminalPane(LookingBack, can_focus=True):
         else:
             self.notify(said, markup=False, timeout=8)
         self._screen.repaint()
-        self._tell()
-
-    # The clipboard
-
-    def _mind_copies(self, session: Session) -> None:
-        """Copy what the program asked to, forget it, or ask (`_notice_text` does, while it is not answered)."""
-        may = {"allow": True, "ask": session.may_copy, "deny": False}[self._clipboard]
-        if session.copied and may is not None:
-            if may:
-                self.app.copy_to_clipboard(session.copied)
-            session.copied = ""
-
-    @property
-    def asking(self) -> bool:
-        """Whether `y` and `n` answer a question, once it has been there long enough to be seen."""
-        return bool(self._asked_at) and asyncio.get_running_loop().time() - self._asked_at >= ASK_SECONDS
-
-    def _answer(self, session: Session, *, yes: bool) -> None:
-        session.may_copy = yes
-        self._mind_copies(session)
-        self._tell()
+        self.tell()
 
     # What it says around and over the screen
 
@@ -274,12 +226,12 @@ class TerminalPane(LookingBack, can_focus=True):
         if self.looking_back is not self._looked:
             self._looked = self.looking_back
             self.post_message(self.LookedBack())
-        self._tell()
+        self.tell()
 
     def on_terminal_screen_scrolled(self, event: TerminalScreen.Scrolled) -> None:
         """Say how far back."""
         event.stop()
-        self._tell()
+        self.tell()
 
     def on_terminal_screen_link(self, event: TerminalScreen.Link) -> None:
         """Show where a hyperlink leads, before anybody follows it."""
@@ -287,14 +239,14 @@ class TerminalPane(LookingBack, can_focus=True):
         self._hovered = event.uri
         if event.opened:
             self.post_message(self.LinkAsked(event.uri))
-        self._tell()
+        self.tell()
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """In the border and the notice, where anything of it changed."""
         session = self._session
         state = session.state if session else None
         question = bool(session and session.copied and state is State.OPEN)
-        if question is not bool(self._asked_at):
-            self._asked_at = asyncio.get_running_loop().time() if question else 0.0
+        self.ask_whether(question)
         where = words.Where(self._hovered, self.looking_back, self.found_text(), self._screen.lines_back)
         # Asked after every piece of output: texts are only made where something of this differs.
         told = (words.fingerprint(session), where, self._tabs.targets, self._leaving, self.has_focus, self.outer_size)
@@ -333,156 +285,9 @@ class TerminalPane(LookingBack, can_focus=True):
         if self._resizing is not None:
             self._resizing.stop()
         self._resizing = self.set_timer(_RESIZE_SECONDS, self._tell_size)
-        self._tell()
+        self.tell()
 
     def _tell_size(self) -> None:
         self._resizing = None
         if self._session is not None:
             self._session.tell_size()
-
-    # Keys
-
-    @property
-    def captures_keys(self) -> bool:
-        """Whether keys belong to the program: not while there is none, nor once a leave was begun."""
-        if self.looking_back or self._leaving is not None or self._left:
-            return False
-        return self.state not in (None, State.ENDED)
-
-    def check_consume_key(self, key: str, character: str | None) -> bool:
-        """Takes every key from the bindings of whatever is around the pane, priority ones too."""
-        return self.captures_keys
-
-    def on_key(self, event: events.Key) -> None:
-        """To the program, but for answers to a question, and the scrollback's keys."""
-        if self.searching:
-            if event.key == "escape":
-                event.stop()
-                self._close_search()
-            return
-        if self._leaving is not None and event.key in _ABOUT_US:
-            event.stop()
-            event.prevent_default()
-            self._stop_leaving()
-            self.post_message(self.Asked(_ABOUT_US[event.key]))
-            return
-        if self.looking_back and not (event.key in KEYS or self.is_for_all(event.key)):
-            event.stop()
-            event.prevent_default()
-            return
-        if self._leaving is not None:
-            self._leave()  # typed after `ctrl+]`: meant for where the person goes
-        if self._left:
-            return
-        session = self._session
-        if session is None:
-            return
-        if event.key == "enter" and session.state in (State.LOST, State.ENDED):
-            event.stop()
-            self._again(session)
-        elif self.captures_keys:
-            event.stop()
-            event.prevent_default()
-            if event.key in ("y", "n") and self.asking:
-                self._answer(session, yes=event.key == "y")
-            else:
-                self._type(session, event)
-
-    def _type(self, session: Session, event: events.Key) -> None:
-        modes = session.modes
-        if event.key in ("shift+pageup", "shift+pagedown") and not modes.alternate_screen:
-            page = max(1, session.core.rows - 1)
-            self._screen.scroll_view(-page if event.key == "shift+pageup" else page)
-            return
-        data = encode_key(event.key, event.character, modes)
-        if data:
-            self._screen.scroll_to_live()
-            session.send(data)
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Bracketed where the program asked for it."""
-        if self._session is not None and self.captures_keys:
-            event.stop()
-            self._screen.scroll_to_live()
-            self._session.send(encode_paste(event.text, self._session.modes))
-
-    def _again(self, session: Session) -> None:
-        if session.state is State.LOST:
-            session.retry_now()
-            self._tell()
-        elif session.failed:
-            self.attach(session.target)
-        else:
-            target = replace(session.target, reconnect=str(uuid4()))
-            self._drop(session.target.reconnect)
-            self._session = None
-            self._tabs.replace(session.target, target)
-            self.attach(target, fresh=True)
-            self.post_message(self.NewShell(target, session.target))
-
-    # Leaving
-
-    def action_leave(self) -> None:
-        """Once: leave, unless a second one follows at once, which sends the key to the program."""
-        if self._leaving is not None:
-            self._stop_leaving()
-            if self._session is not None:
-                self._session.send(encode_key("ctrl+right_square_bracket", "\x1d", self._session.modes))
-        elif self.looking_back:
-            self.action_done()
-            self._leave()
-        elif self.captures_keys:
-            self._leaving = self.set_timer(LEAVE_SECONDS, self._leave)
-            self._tell()
-        else:
-            self._leave()
-
-    def _stop_leaving(self) -> None:
-        if self._leaving is not None:
-            self._leaving.stop()
-            self._leaving = None
-            self._tell()
-
-    def _leave(self) -> None:
-        self._stop_leaving()
-        # Until the focus has moved, keys are the app's. Should it stay, they are the program's again.
-        self._left = True
-        self.set_timer(LEAVE_SECONDS, self._stay)
-        self.post_message(self.Left())
-
-    def _stay(self) -> None:
-        self._left = False
-
-    # Focus and mouse
-
-    def on_focus(self) -> None:
-        """A solid cursor, and word to the program."""
-        self._screen.active = self.state is State.OPEN
-        self._focus_report(True)
-
-    def on_blur(self) -> None:
-        """A hollow cursor, and word to the program."""
-        self._stop_leaving()
-        self._left = False
-        self._screen.active = False
-        self._focus_report(False)
-
-    def _focus_report(self, focused: bool) -> None:
-        if self._session is not None and self._session.state is State.OPEN:
-            self._session.send(encode_focus(focused, self._session.modes))
-
-    def on_terminal_screen_input(self, event: TerminalScreen.Input) -> None:
-        """What the mouse says."""
-        event.stop()
-        if self._session is not None:
-            self._session.send(event.data)
-
-    def on_terminal_screen_selected(self, event: TerminalScreen.Selected) -> None:
-        """Marked is copied, as terminals do."""
-        event.stop()
-        self.app.copy_to_clipboard(event.text)
-
-
-def _over(session: Session) -> bool:
-    """Whether the program ended, which a failure to reach it does not say."""
-    return session.state is State.ENDED and not session.failed

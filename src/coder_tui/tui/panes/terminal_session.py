@@ -222,6 +222,11 @@ class Session:
             self.state = State.CONNECTING
             self._stream.retry_now()
 
+    @property
+    def over(self) -> bool:
+        """Whether the program ended, which a failure to reach it does not say."""
+        return self.state is State.ENDED and not self.failed
+
     def seconds_left(self) -> int:
         """Until the next try, rounded up; 0 when there is none."""
         if self.retry_at is None:

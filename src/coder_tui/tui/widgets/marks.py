@@ -1,4 +1,4 @@
-"""What lies over the cells of a terminal: what is selected, what was found, and the cursor of who looks back."""
+"""What lies over the cells of a terminal: what is selected, what was found, and the cursors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import groupby
 from rich.segment import Segment
 from rich.style import Style as RichStyle
 
-from coder_tui.terminal.core import Point, Run
+from coder_tui.terminal.core import Cursor, CursorShape, Point, Run
 from coder_tui.tui.widgets.cells import Painter, marked, split, toggled
 from coder_tui.tui.widgets.lookback import LookBack
 
@@ -70,3 +70,24 @@ def overlaid(painter: Painter, runs: Sequence[Run], marks: Sequence[Mark], *, se
             painted = marked(painted, _SPOT)
         segments += painted
     return segments + painter.segments(rest)
+
+
+def with_cursor(painter: Painter, runs: Sequence[Run], cursor: Cursor, *, active: bool) -> list[Segment]:
+    """A row with the program's cursor; `active` if it is the one that types."""
+    before, rest = split(runs, cursor.x)
+    head = rest[0]
+    width = head.width if head.cluster else head.width // len(head.text)
+    under, after = split(rest, width)
+    cell = painter.segments(under)
+    if not active:
+        # No cell can be hollow: an underline says where, without saying that keys go there.
+        cell = marked(cell, RichStyle(underline2=True, dim=True))
+    elif cursor.shape is CursorShape.BLOCK:
+        cell = marked(cell, painter.cursor) if painter.cursor else toggled(cell)
+    elif cursor.shape is CursorShape.UNDERLINE:
+        cell = marked(cell, RichStyle(underline=True, bold=True))
+    elif under[0].text.isspace():
+        cell = [Segment("▏" + " " * (width - 1), cell[0].style)]
+    else:
+        cell = toggled(marked(cell, RichStyle(dim=True)))
+    return painter.segments(before) + cell + painter.segments(after)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import TypeVar
 
-from rich.segment import Segment
 from rich.style import Style as RichStyle
 from textual import events
 from textual.geometry import Offset, Region, Size
@@ -15,11 +14,11 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from coder_tui.terminal.core import CursorShape, Modes, Point, Run, TerminalCore
+from coder_tui.terminal.core import Modes, Point, Run, TerminalCore
 from coder_tui.terminal.turns import Turns
-from coder_tui.tui.widgets.cells import Painter, marked, split, toggled
+from coder_tui.tui.widgets.cells import Painter
 from coder_tui.tui.widgets.lookback import LookBack
-from coder_tui.tui.widgets.marks import marks_in, overlaid
+from coder_tui.tui.widgets.marks import marks_in, overlaid, with_cursor
 from coder_tui.tui.widgets.rowstrip import Pen, RowStrip
 
 # A little less than a thirtieth: what a machine adds to it stays below that.
@@ -240,28 +239,8 @@ class PaintedCore(Widget):
             return Strip(overlaid(self._painter, runs, marks, selecting=selecting), core.columns)
         cursor = core.cursor
         if cursor.visible and cursor.y == y and cursor.x < core.columns:
-            return Strip(self._with_cursor(runs, cursor.x, cursor.shape), core.columns)
+            return Strip(with_cursor(self._painter, runs, cursor, active=self._active), core.columns)
         return runs
-
-    def _with_cursor(self, runs: Sequence[Run], x: int, shape: CursorShape) -> list[Segment]:
-        painter = self._painter
-        before, rest = split(runs, x)
-        head = rest[0]
-        width = head.width if head.cluster else head.width // len(head.text)
-        under, after = split(rest, width)
-        cell = painter.segments(under)
-        if not self._active:
-            # No cell can be hollow: an underline says where, without saying that keys go there.
-            cell = marked(cell, RichStyle(underline2=True, dim=True))
-        elif shape is CursorShape.BLOCK:
-            cell = marked(cell, painter.cursor) if painter.cursor else toggled(cell)
-        elif shape is CursorShape.UNDERLINE:
-            cell = marked(cell, RichStyle(underline=True, bold=True))
-        elif under[0].text.isspace():
-            cell = [Segment("▏" + " " * (width - 1), cell[0].style)]
-        else:
-            cell = toggled(marked(cell, RichStyle(dim=True)))
-        return painter.segments(before) + cell + painter.segments(after)
 
     def _pen(self) -> Pen:
         """What writes rows now: another one after a change of theme, of the program's colours, or of filters."""
