@@ -26,7 +26,7 @@ class Desk:
         self.store = Store(QUIET, DUE)
         self.time, self.local = 100.0, NOON
         self.looked_at: Key | None = None
-        self.focused: bool | None = None
+        self.looking = False
         self.store.apply(DeploymentChanged(deployment()), FleetListed("acme", tuple(map(self.space, NAMES)), NOW))
         assert self.look() is None, "nothing on the first load"
 
@@ -41,7 +41,7 @@ class Desk:
     def look(self, after: float = 0.0) -> Call | None:
         self.time += after
         return self.calls.update(
-            self.store.snapshot, self.time, self.local, looked_at=self.looked_at, focused=self.focused
+            self.store.snapshot, self.time, self.local, looked_at=self.looked_at, looking=self.looking
         )
 
     def next(self) -> Call | None:
@@ -101,26 +101,26 @@ def test_what_ended_within_the_burst_is_not_told() -> None:
 
 def test_nothing_for_what_is_looked_at() -> None:
     desk = Desk(Settings(when="always"))
-    desk.looked_at = key("api")
+    desk.looked_at, desk.looking = key("api"), True
     desk.says("api", "blocked")
     assert desk.look() is None
     assert desk.calls.wake is None
-    desk.focused = False
+    desk.looking = False
     desk.says("api", "blocked", event="another")
-    assert desk.next() is not None, "the window is behind another: nobody looks"
+    assert desk.next() is not None, "nobody looks"
 
 
 def test_when_it_calls() -> None:
     for when, calls in (
-        ("always", {True: True, False: True, None: True}),
-        ("unfocused", {True: False, False: True, None: True}),
-        ("never", {True: False, False: False, None: False}),
+        ("always", {True: True, False: True}),
+        ("unfocused", {True: False, False: True}),
+        ("never", {True: False, False: False}),
     ):
-        for focused, called in calls.items():
+        for there, called in calls.items():
             desk = Desk(Settings(when=when))
-            desk.focused = focused
+            desk.looking = there
             desk.says("api", "failure")
-            assert (desk.next() is not None) == called, (when, focused)
+            assert (desk.next() is not None) == called, (when, there)
 
 
 def test_quiet_hours_drop_and_do_not_delay() -> None:

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 from datetime import time
+from math import inf
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coder_tui.fleet.snapshot import Level
-from coder_tui.notify.settings import CHECKS, QuietHours, Settings, parse_quiet_hours
+from coder_tui.notify.settings import CHECKS, QuietHours, Settings, looking, parse_quiet_hours
 
 times = st.times().map(lambda moment: moment.replace(second=0, microsecond=0))
 
@@ -45,6 +46,14 @@ def test_keys_say_what_they_expect(key: str, good: object, bad: object, expected
     CHECKS[key](good)
     with pytest.raises(ValueError, match=expected):
         CHECKS[key](bad)
+
+
+@pytest.mark.parametrize(
+    ("focused", "idle", "there"),
+    [(True, 299, True), (True, 301, False), (None, 59, True), (None, 61, False), (False, 0, False), (None, inf, False)],
+)
+def test_who_looks(focused: bool | None, idle: float, there: bool) -> None:
+    assert looking(focused, idle) == there
 
 
 def test_each_level_of_attention_has_channels() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.tui.small_fleet import NOW, StoreSource, ago, small_fleet, status
-from textual.events import AppBlur
+from textual.events import AppBlur, AppFocus
 
 from coder_tui.fleet.events import WorkspaceChanged
 from coder_tui.fleet.snapshot import Key, Status
@@ -30,7 +30,7 @@ class Desk:
     """A bell, a title, a terminal, a clock that the test turns, and a fleet."""
 
     def __init__(self, settings: Settings = Settings(when="always"), environ: dict[str, str] = KITTY) -> None:
-        self.bells = 0
+        self.bells, self.there = 0, False
         self.titles: list[str] = []
         self.written: list[str] = []
         self.complaints: list[str] = []
@@ -43,7 +43,7 @@ class Desk:
             title=self.titles.append,
             run=self.work.append,
             complain=self.complaints.append,
-            focused=lambda: None,
+            looking=lambda: self.there,
         )
         self.notifier = Notifier(settings, outlets, seconds=lambda: self.time, now=lambda: NOW, environ=environ)
 
@@ -100,6 +100,7 @@ def test_a_call_rings_and_is_shown_by_the_terminal() -> None:
 
 def test_none_for_what_is_looked_at_or_only_work() -> None:
     desk = Desk()
+    desk.there = True
     desk.look(AIDER)
     desk.says(AIDER, status("failure", "no", ago(seconds=1)))
     assert desk.look(AIDER) is None
@@ -170,16 +171,26 @@ def test_the_outer_terminal_is_told_of_agents_once_it_answered_and_not_too_often
     assert not off.notifier.speaks
 
 
-async def test_focus_is_unknown_until_the_terminal_tells_of_it_and_the_palette_tries_it_out(tmp_path: Path) -> None:
+async def test_focus_and_keys_tell_whether_anybody_looks_and_the_palette_tries_it_out(tmp_path: Path) -> None:
     source = StoreSource(*small_fleet())
     file = tmp_path / "got"
     command = ("/bin/sh", "-c", f"cat > {file}.new; mv {file}.new {file}")
     app = CockpitApp(source, clock=lambda: NOW, calls=Settings(command=command))
     async with app.run_test() as pilot:
-        assert app.focus_known is None
+        there = app._notifier._out.looking
+        assert not there(), "nobody has touched it"
+        assert not source.seen
+        await pilot.press("shift")
+        assert there()
+        async with asyncio.timeout(10):
+            while not source.seen:
+                await pilot.pause()
         app.post_message(AppBlur())
         await pilot.pause()
-        assert app.focus_known is False
+        assert not there()
+        app.post_message(AppFocus())
+        await pilot.pause()
+        assert there()
         app.test_notification()
         async with asyncio.timeout(10):
             while not file.exists():

@@ -53,16 +53,16 @@ class Calls:
         local: datetime,
         *,
         looked_at: Key | None = None,
-        focused: bool | None = None,
+        looking: bool = False,
     ) -> Call | None:
         """A newer snapshot (or the same, when `wake` has come) at `seconds` (monotonic) and `local` time.
 
-        `looked_at` is the row under the person's eyes, `focused` whether the window has the focus; None: the terminal
-        never told. What is no news to them, or falls into quiet hours, is dropped and never told later.
+        `looking` is whether the person is there, `looked_at` then the row under their eyes. What is no news to them, or
+        falls into quiet hours, is dropped and never told later.
         """
-        before_eyes = None if focused is False else looked_at
+        before_eyes = looked_at if looking else None
         for alert in self._news.update(snapshot, seconds, before_eyes):
-            if self._calls(alert, local, focused):
+            if self._calls(alert, local, looking):
                 self._waiting[alert.event_id] = alert.key
         if not self._waiting or seconds < self._called + BURST:
             return None
@@ -79,11 +79,11 @@ class Calls:
         burst = self._called + BURST if self._waiting else None
         return min((when for when in (self._news.wake, burst) if when is not None), default=None)
 
-    def _calls(self, alert: Alert, local: datetime, focused: bool | None) -> bool:
+    def _calls(self, alert: Alert, local: datetime, looking: bool) -> bool:
         settings = self._settings
         if settings.when == "never" or not settings.channels(alert.level):
             return False
-        if settings.when == "unfocused" and focused:
+        if settings.when == "unfocused" and looking:
             return False
         return settings.quiet_hours is None or not settings.quiet_hours.covers(local.time())
 

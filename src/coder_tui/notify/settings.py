@@ -2,7 +2,7 @@
 
 ```toml
 [notify]
-when = "unfocused"              # always, unfocused (the terminal's window has not the focus, or never told), never
+when = "unfocused"              # always, unfocused (nobody is looking, see `looking`), never
 quiet_hours = "22:00-08:00"     # local time in which nobody is called
 terminal = "auto"               # how the terminal is told: auto, osc9, osc99, osc777, none
 command = ["notify-me", "-v"]   # a program and its arguments, never a shell; it gets JSON on stdin
@@ -20,6 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import time
 
+FOCUSED_FOR, UNKNOWN_FOR = 300.0, 60.0
+"""Seconds after the last key in which a person is taken to look: at a window that has the focus, and at one of which
+the terminal never told."""
 CHANNELS = ("bell", "terminal", "desktop", "command")
 FORMS = ("auto", "osc9", "osc99", "osc777", "none")
 WHEN = ("always", "unfocused", "never")
@@ -74,6 +77,11 @@ class Settings:
 _LEVELS = frozenset(field.name for field in fields(Settings)) - {
     *("when", "quiet_hours", "terminal", "command", "title", "status")
 }
+
+
+def looking(focused: bool | None, idle: float) -> bool:
+    """Whether the person is taken to look at us. `focused` None: the terminal never told; `idle`: seconds, no key."""
+    return focused is not False and idle < (FOCUSED_FOR if focused else UNKNOWN_FOR)
 
 
 def _one_of(words: tuple[str, ...]) -> Callable[[object], str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from textual import events, on
@@ -18,7 +20,7 @@ from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.archive import Archive
 from coder_tui.feeds.source import Source
 from coder_tui.notify.records import CLEAR
-from coder_tui.notify.settings import Settings
+from coder_tui.notify.settings import Settings, looking
 from coder_tui.tui import ansi, themes
 from coder_tui.tui.actions import BY_ID
 from coder_tui.tui.notify import Notifier, Outlets
@@ -73,7 +75,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         for one in self.themes.values():
             self.register_theme(one)
         self.source = source
-        self.calls, self._focus_told = calls, False
+        self.calls, self._focus_told, self._input_at = calls, False, -inf
         self._notifier = Notifier(
             calls,
             Outlets(
@@ -82,7 +84,7 @@ class CockpitApp(App[None], inherit_bindings=False):
                 title=self._set_terminal_title,
                 run=self._run_call,
                 complain=lambda why: self.notify(why, severity="warning", markup=False, timeout=10),
-                focused=lambda: self.focus_known,
+                looking=lambda: looking(self.app_focus if self._focus_told else None, monotonic() - self._input_at),
             ),
             now=clock,
         )
@@ -182,10 +184,13 @@ class CockpitApp(App[None], inherit_bindings=False):
         told = self._notifier.try_out(sum(alert.open for alert in self.source.snapshot.alerts))
         self.notify(told, markup=False, timeout=8)
 
-    @property
-    def focus_known(self) -> bool | None:
-        """Whether the terminal's window has the focus; None: it never told."""
-        return self.app_focus if self._focus_told else None
+    async def on_event(self, event: events.Event) -> None:
+        """Note when the person did something."""
+        if isinstance(event, events.InputEvent | events.AppFocus):
+            away, self._input_at = not self._notifier.attended, monotonic()
+            if away:
+                self.cockpit.returned()
+        await super().on_event(event)
 
     def on_app_focus(self) -> None:
         """The terminal tells of its focus."""

@@ -25,14 +25,14 @@ RECORDS_EVERY = 1.0
 @dataclass(frozen=True, slots=True)
 class Outlets:
     """Ways out of the program. `write` goes to the outer terminal, `run` owns a task, `complain` is read by the
-    person, `focused` tells whether the window has the focus (None: the terminal never told)."""
+    person, `looking` tells whether they are there."""
 
     bell: Callable[[], None]
     write: Callable[[str], None]
     title: Callable[[str], None]
     run: Callable[[Coroutine[Any, Any, None]], object]
     complain: Callable[[str], None]
-    focused: Callable[[], bool | None]
+    looking: Callable[[], bool]
 
 
 class Notifier:
@@ -68,7 +68,7 @@ class Notifier:
             self._seconds(),
             self._now().astimezone(),
             looked_at=looked_at,
-            focused=self._out.focused(),
+            looking=self._out.looking(),
         )
         if call is not None:
             self._send(call, count)
@@ -92,6 +92,11 @@ class Notifier:
         names = [name for name in CHANNELS if name in call.channels - silent]
         told = f"Called by {', '.join(names)}." if names else "No channel is in use."
         return f"{told} This terminal is not known to show notifications (coder-tui doctor)." if dumb else told
+
+    @property
+    def attended(self) -> bool:
+        """Whether the person is taken to look at us."""
+        return self._out.looking()
 
     @property
     def speaks(self) -> bool:

@@ -25,6 +25,16 @@ class Selecting(Arranging):
         self._row: Row | None = None  # as shown
         self._settle_timer: Timer | None = None
 
+    @property
+    def attended(self) -> bool:
+        """Whether somebody looks at us."""
+        return self.app.app_focus
+
+    def returned(self) -> None:
+        """The person is back, and sees what is selected."""
+        if self.is_mounted:
+            self._settle()
+
     def keep_selection(self) -> None:
         """Other rows are shown: the selection stays on its row, or goes to one that is seen."""
         if self.selected is None and self.overview.needing:  # the first look goes to who needs it most
@@ -82,7 +92,7 @@ class Selecting(Arranging):
         if self.scene is not None:
             return  # nobody looks at what is now
         row = self.row()
-        if row is not None and row.alert is not None and row.alert.standing == "new" and self.app.app_focus:
+        if row is not None and row.alert is not None and row.alert.standing == "new" and self.attended:
             self.source.saw([row.alert])
         keys = self.agents.in_view()
         if self.selected is not None:

@@ -174,6 +174,11 @@ class CockpitScreen(Selecting):
         self._call()
         self._tick()
 
+    @property
+    def attended(self) -> bool:
+        """As calls have it."""
+        return self._notifier.attended
+
     def call_person(self) -> None:
         """Look again whether the person must be called, and whom the outer terminal must be told of."""
         self._call()
