@@ -27,6 +27,13 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 QUICK = Limits(resolve=0.2, stun=0.2, https=0.2, all=5.0)
 
 
+@pytest.fixture(autouse=True)
+def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
 def node(host: str = "relay.test", **fields: Any) -> DerpNode:
     return DerpNode(
         **{"name": "1a", "region_id": 1, "host_name": host, "ipv4": "127.0.0.1", "force_http": True} | fields
@@ -225,8 +232,6 @@ async def test_a_proxy_may_know_what_we_do_not(monkeypatch: pytest.MonkeyPatch) 
 
     async with relay(lambda _: OK) as proxy:
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.port}")
-        monkeypatch.delenv("no_proxy", raising=False)
-        monkeypatch.delenv("NO_PROXY", raising=False)
         [found] = await check(node(ipv4="", derp_port=8080, stun_port=-1), lookup=lookup)
     assert found.ms is not None
     assert proxy.heads[0].startswith("GET http://relay.test:8080/derp/latency-check HTTP/1.1\r\n")

@@ -11,7 +11,7 @@ from coder_tui.client.credentials import Credentials
 from coder_tui.client.netreport import AgentSide, NodeReport, Probe, Report, home_of, region_name
 from coder_tui.client.verdict import Path, Verdict, Warned
 from coder_tui.text import one_line
-from coder_tui.tui.reach import measured_words
+from coder_tui.tui.reach import digits, measured_words
 from coder_tui.wire.base import format_time
 from coder_tui.wire.network import AgentConnectionInfo
 
@@ -49,7 +49,7 @@ class Checked:
 def lines(one: Checked) -> Iterator[str]:
     """The report for people."""
     report, derp_map = one.report, one.info.derp_map
-    trip = f"  {report.round_trip_ms:.0f} ms" if report.round_trip_ms is not None else ""
+    trip = f"  {digits(report.round_trip_ms)} ms" if report.round_trip_ms is not None else ""
     yield f"{one.credentials.name}  {one.credentials.url}{trip}"
     yield one_line(f"{one.path.what}: {one.path.why}")
     if report.public:
@@ -79,7 +79,7 @@ def _rows(one: Checked) -> Iterator[tuple[str, str, str, str]]:
     regions = dict.fromkeys(node.region for node in one.report.nodes)
     for region in sorted(regions, key=lambda region: (known.get(region, float("inf")), region)):
         mark = " (nearest)" if region == near else ""
-        ms = f"{known[region]:.0f} ms" if region in known else "-"
+        ms = f"{digits(known[region])} ms" if region in known else "-"
         nodes = [f"{node.host} {measured_words(node)[0]}" for node in one.report.nodes if node.region == region]
         yield f"{region_name(one.info.derp_map, region)}{mark}", str(region), ms, "; ".join(nodes)
 

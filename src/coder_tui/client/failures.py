@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Mapping
 
@@ -70,6 +71,8 @@ def reason(error: Exception) -> tuple[str, str]:
         why, fix = f"it ended the TLS handshake ({cause.reason}): it may want a client certificate", _PROVE
     elif isinstance(cause, ConnectionRefusedError):
         why = "connection refused"
+    elif isinstance(cause, OSError) and (cause.strerror or "").startswith("Connect call failed"):
+        why = os.strerror(cause.errno)  # asyncio's own words are about the call, not the cause
     else:
         why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
     return one_line(why)[:200], fix

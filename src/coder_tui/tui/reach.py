@@ -109,7 +109,8 @@ def _plot(network: Network) -> Iterator[Line]:
     yield Line("heading", "Latency over time", aside=f"full height {top:.0f} ms")
     for name, slots in series:
         values = [value for value in slots if value is not None and value != float("inf")]
-        words = f"{values[-1]:.0f} ms ({min(values):.0f} to {max(values):.0f})" if values else "no answer"
+        least, most = (digits(value) for value in (min(values), max(values))) if values else ("", "")
+        words = f"{digits(values[-1])} ms ({least} to {most})" if values else "no answer"
         for row in range(PLOT_ROWS):
             yield Line("plot", words if row else name, top=top, slots=slots, row=row)
     yield Line("axis", "10 min ago", "now")
@@ -215,7 +216,12 @@ def measured_words(report: NodeReport) -> tuple[str, str]:
 
 
 def _probe(probe: Probe) -> str:
-    return probe.why if probe.ms is None else f"{probe.ms:.0f} ms" if probe.ms >= 1 else "under 1 ms"
+    return probe.why if probe.ms is None else f"{digits(probe.ms)} ms"
+
+
+def digits(ms: float) -> str:
+    """Milliseconds as people read them: near ones with a decimal."""
+    return f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}"
 
 
 def node_words(node: DerpNode) -> str:
@@ -259,7 +265,7 @@ def _facts(network: Network) -> Iterator[Line]:
         yield Line("fact", "Agent said so at", f"{side.told_at.astimezone():%Y-%m-%d %H:%M:%S}", "told")
     trip = report.round_trip_ms if report.round_trip_ms is not None else network.round_trip_ms
     if trip is not None:
-        yield Line("fact", "API round trip", f"{trip:.0f} ms from here", "api")
+        yield Line("fact", "API round trip", f"{digits(trip)} ms from here", "api")
     if report.clock_skew is not None:
         off = abs(report.clock_skew)
         late = f"{off:.0f} s {'ahead of' if report.clock_skew > 0 else 'behind'} the deployment's"

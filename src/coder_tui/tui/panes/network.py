@@ -14,7 +14,7 @@ from coder_tui.tui.glyphs import ASCII
 from coder_tui.tui.paint import column, fit, spread, wrap
 from coder_tui.tui.panes.closeup import CloseUp
 from coder_tui.tui.plot import FAILED, SLOTS, bar, standing
-from coder_tui.tui.reach import PLOT_ROWS, Line, lines_of
+from coder_tui.tui.reach import PLOT_ROWS, Line, digits, lines_of
 
 _LABEL = 20
 _NEAR, _FAR = 50.0, 150.0  # milliseconds: a terminal feels local, and a terminal feels far
@@ -123,11 +123,11 @@ class NetworkPane(CloseUp[Line, Network]):
         g, voices = self.glyphs, self.voices
         right: list[Segment] = []
         if one.ours is not None:
-            right.append(Segment(f"{one.ours:>{_MS - 4}.0f} ms ", voices[_voice(one.ours)]))
+            right.append(Segment(f"{digits(one.ours):>{_MS - 4}} ms ", voices[_voice(one.ours)]))
         elif one.aside:
             right.append(Segment(f" {one.aside} ", voices["failed"]))
         if one.theirs is not None and width >= 56:
-            right.append(Segment(f"{g.dot} agent {one.theirs:.0f} ms ".rjust(16), voices["muted"]))
+            right.append(Segment(f"{g.dot} agent {digits(one.theirs)} ms ".rjust(16), voices["muted"]))
         elif width >= 56:
             right.append(Segment(" " * 16))
         home = f" {g.check} home" if one.home else ""
@@ -166,7 +166,9 @@ class NetworkPane(CloseUp[Line, Network]):
         g, voices = self.glyphs, self.voices
         label = min(_LABEL, width // 3)
         right = (
-            [] if one.theirs is None else [Segment(f"{one.theirs:>{_MS - 4}.0f} ms from the agent ", voices["muted"])]
+            []
+            if one.theirs is None
+            else [Segment(f"{digits(one.theirs):>{_MS - 4}} ms from the agent ", voices["muted"])]
         )
         left = [Segment(f"   {column(one.label, label, g.ellipsis)} ", voices["muted"])]
         room = width - label - 5 - sum(segment.cell_length for segment in right)
