@@ -78,6 +78,11 @@ async def _say(rest: RestClient, world: World) -> Any:
     return await rest.say([Standing(kind="snooze", subject="e2", on=True, until=at, at=at)])
 
 
+async def _decide(rest: RestClient, world: World) -> None:
+    question = world.hub.core.permissions.ask(world.agent["id"], "claude", "Bash: make")
+    await rest.decide(world.agent["id"], question.asked.id, "allow")
+
+
 async def _cancel(rest: RestClient, world: World) -> None:
     await rest.cancel_build((await cancelled(world)).ids["workspacebuild"])
 
@@ -133,6 +138,8 @@ CALLS: dict[str, tuple[Call, str]] = {
         lambda rest, world: rest.build_by_number(world.workspace["name"], 1),
         "codersdk.WorkspaceBuild",
     ),
+    "reply_ways": (lambda rest, world: rest.reply_ways(world.agent["id"], "claude"), ""),
+    "decide": (_decide, ""),
     "set_ttl": (lambda rest, world: rest.set_ttl(world.spare["id"], 3_600_000), ""),
     "set_favorite": (lambda rest, world: rest.set_favorite(world.spare["id"], True), ""),
     "shared": (lambda rest, world: rest.shared(), ""),
@@ -140,8 +147,8 @@ CALLS: dict[str, tuple[Call, str]] = {
     "mark_all_read": (lambda rest, world: rest.mark_all_read(), ""),
 }
 """What is called, and the schema of what the hub sends; "" where there is no table or no body."""
-NOT_CALLED = {"aclose", "chats"}
-"""`chats` are Coder's; the hub has none."""
+NOT_CALLED = {"aclose", "chats", "send_chat", "send_reply"}
+"""`chats` are Coder's; the hub has none. A reply needs an AgentAPI: tests/feeds/test_replies.py."""
 
 
 async def test_every_method_of_the_client_is_called_here() -> None:

@@ -99,6 +99,9 @@ class LocalPty:
         self.sizes.append((columns, rows))
         self._set_size()
 
+    async def drain(self) -> None:
+        """Typing is done at once."""
+
     def retry_now(self) -> None:
         """Noted, and done."""
         self.retried.set()

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from coder_tui.client.events import LogBatch, LogEvent, LogLine, LogMark, LogNote, PtyEvent, PtyOpened, PtyOutput
 from coder_tui.errors import NotFoundError
-from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
+from coder_tui.feeds.source import AgentRef, Details, Known, Launch, Network, Ports, PtyTarget, Trouble, Way
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, StandingsChanged, WorkspaceChanged
 from coder_tui.fleet.snapshot import (
     Agent,
@@ -20,6 +20,7 @@ from coder_tui.fleet.snapshot import (
     Key,
     Link,
     LinkState,
+    Row,
     Snapshot,
     Status,
     Workspace,
@@ -180,6 +181,9 @@ class Pty:
     def resize(self, columns: int, rows: int) -> None:
         self.sizes.append((columns, rows))
 
+    async def drain(self) -> None:
+        pass
+
     def retry_now(self) -> None:
         pass
 
@@ -246,6 +250,9 @@ class StoreSource:
         self.container_look = Look[ContainerList]()
         self.network_look = Look[Network]()
         self.measured: list[str] = []
+        self.ways: list[Way] = []
+        self.replies: list[tuple[Key, Way, str]] = []
+        self.launched: list[Launch] = []
         if workspaces:
             self.apply(
                 *(DeploymentChanged(Deployment(name=name, url=f"https://{name}.io", link=link)) for name in names)
@@ -337,6 +344,24 @@ class StoreSource:
         until = row.workspace.deadline + by
         self.apply(WorkspaceChanged(replace(row.workspace, deadline=until), NOW))
         return until
+
+    async def reply_ways(self, row: Row) -> Sequence[Way]:
+        if self.error is not None:
+            raise self.error
+        return self.ways
+
+    async def reply(self, row: Row, way: Way, text: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.replies.append((row.key, way, text))
+
+    async def launch(self, wanted: Launch) -> Key:
+        if self.error is not None:
+            raise self.error
+        self.launched.append(wanted)
+        made = workspace("me", wanted.name or "made", agent(app(wanted.app or "claude"), ident="agent-made"))
+        self.apply(WorkspaceChanged(made, NOW))
+        return Key(made.deployment, made.id, "main", wanted.app or "claude")
 
     async def build(self, key: Key, transition: str) -> None:
         if self.error is not None:

@@ -12,20 +12,15 @@ from coder_tui.cli.deployments import chosen_or_hub, configuration
 from coder_tui.cli.ls import look
 from coder_tui.cli.what import Place, the_place
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.events import PtyEnded, PtyEvent, PtyLost, PtyOutput
 from coder_tui.client.pty import PtyStream
 from coder_tui.client.rest import RestClient
-from coder_tui.errors import NotFoundError, UnreachableError, UsageError
-from coder_tui.modes import ModeTracker
+from coder_tui.errors import NotFoundError, UsageError
 from coder_tui.terminal.core import Modes
-from coder_tui.terminal.keys import encode_key, encode_paste
+from coder_tui.terminal.keys import encode_key
+from coder_tui.tui.typed import type_keys, type_text
 
 LIMIT = 1 << 20
 """Characters of text at most: what a program does not read is lost."""
-_REPLAY = 2.0  # seconds to wait for the first output, which says whether the program wants pastes marked
-_ECHO = 0.5  # seconds to wait until the program shows what was pasted, before the Return key
-
-_BRACKETED, _CURSOR_KEYS = 2004, 1
 
 
 def run(arguments: Namespace) -> int:
@@ -65,58 +60,7 @@ async def _send(credentials: Credentials, place: Place, reconnect: str, text: st
         command = place.app.command if place.app else ""
         # no size: the one who looks at the terminal keeps his
         stream = PtyStream(credentials, place.agent.id, reconnect, (0, 0), command=command, tls=rest.tls)
-        listener = _Listener(stream, place)
-        try:
-            tracker = ModeTracker()
-            tracker.feed(await listener.output(_REPLAY))
-            modes = Modes(bracketed_paste=tracker.is_on(_BRACKETED), application_cursor=tracker.is_on(_CURSOR_KEYS))
-            if keys:
-                stream.send(b"".join(encode_key(key, None, modes) for key in text.split()).decode())
-            else:
-                stream.send(encode_paste(text.rstrip("\n"), modes).decode())
-                await stream.drain()
-                if enter:
-                    # with the text in one piece, some programs take it for a part of that
-                    await listener.output(_ECHO)
-                    stream.send(encode_key("enter", None, modes).decode())
-            await stream.drain()
-        finally:
-            await listener.close()
-
-
-class _Listener:
-    """Looks at a stream for a while, again and again."""
-
-    def __init__(self, stream: PtyStream, place: Place) -> None:
-        self._stream, self._events, self._place = stream, stream.__aiter__(), place
-        self._next: asyncio.Task[PtyEvent | None] | None = None
-
-    async def output(self, seconds: float) -> bytes:
-        """The next output, b"" if none comes in time. Raises NotFoundError when it ended, UnreachableError."""
-        until = asyncio.get_running_loop().time() + seconds
-        while True:
-            # not cancelled when time is up: that would end the stream
-            self._next = self._next or asyncio.create_task(anext(self._events, None), name="send:listen")
-            left = until - asyncio.get_running_loop().time()
-            done, _ = await asyncio.wait([self._next], timeout=max(0.0, left))
-            if not done:
-                return b""
-            event, self._next = self._next.result(), None
-            match event:
-                case PtyOutput(data):
-                    return data
-                case PtyEnded(why):
-                    raise NotFoundError(f"nothing runs in {self._place.address}", why=why, fix="start it again")
-                case PtyLost(why):
-                    raise UnreachableError(f"cannot reach {self._place.address}", why=why)
-                case None:
-                    return b""
-                case _:
-                    pass
-
-    async def close(self) -> None:
-        """Detach."""
-        await self._stream.close()
-        if self._next is not None:
-            await asyncio.wait([self._next])
-        await self._events.aclose()
+        if keys:
+            await type_keys(stream, place.address, text.split())
+        else:
+            await type_text(stream, place.address, text, enter=enter)

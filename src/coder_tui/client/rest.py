@@ -29,6 +29,7 @@ from coder_tui.client.failures import bad_proxy, check_served, refusal, unreacha
 from coder_tui.client.headers import command_headers
 from coder_tui.client.rest_list import RestList
 from coder_tui.client.rest_more import Query, RestMore
+from coder_tui.client.rest_replies import RestReplies
 from coder_tui.client.tls import tls_context
 from coder_tui.errors import ApiError, CredentialsError
 from coder_tui.wire.agents import ExternalAgentCredentials, ListeningPort, ListeningPorts, WorkspaceAgent
@@ -72,7 +73,7 @@ def headers_of(credentials: Credentials) -> dict[str, str]:
     return headers | {"User-Agent": USER_AGENT}
 
 
-class RestClient(RestList, RestMore):
+class RestClient(RestList, RestMore, RestReplies):
     """One deployment's REST API. Use as an async context manager, or call `aclose()`.
 
     Redirects are not followed: they could carry the token to another host. Constructing one may block while a header

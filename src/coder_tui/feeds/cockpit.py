@@ -21,13 +21,15 @@ from coder_tui.feeds.flow import Flow
 from coder_tui.feeds.history import Recorder
 from coder_tui.feeds.lastfleet import LastFleet
 from coder_tui.feeds.memory import Memory
+from coder_tui.feeds.replies import Way, send, ways
 from coder_tui.feeds.source import AgentRef, Details, Known, Network, Ports, PtyTarget, Trouble
 from coder_tui.fleet.events import DeploymentChanged, Event, Slept, StandingsChanged, Tick
-from coder_tui.fleet.snapshot import Alert, Key, Snapshot
+from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.fleet.store import Store
 
 if TYPE_CHECKING:
     from coder_tui.client.pty import PtyStream
+    from coder_tui.feeds.launch import Launch
     from coder_tui.feeds.looks import Looks
     from coder_tui.wire.containers import ContainerList
 
@@ -205,6 +207,22 @@ class Cockpit:
     async def extend(self, key: Key, by: timedelta) -> datetime:
         """Put a workspace's deadline off."""
         return await self._feed(key.deployment).extend(key.workspace_id, by)
+
+    async def reply_ways(self, row: Row) -> Sequence[Way]:
+        """Where an answer can go, besides the terminal."""
+        feed = self._feed(row.key.deployment)
+        return await ways(await feed.client(), row, is_hub=feed.deployment.is_hub)
+
+    async def reply(self, row: Row, way: Way, text: str) -> None:
+        """Answer."""
+        await send(await self._feed(row.key.deployment).client(), row, way, text)
+
+    async def launch(self, wanted: Launch) -> Key:
+        """A command on the first hub there is."""
+        hub = next((feed for feed in self._feeds.values() if feed.deployment.is_hub), None)
+        if hub is None:
+            raise NotFoundError("no hub is on show", fix="start with --deployment local")
+        return await hub.launch(wanted)
 
     async def build(self, key: Key, transition: str) -> None:
         """Start, stop or restart a workspace."""

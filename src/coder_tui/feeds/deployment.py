@@ -27,7 +27,7 @@ from coder_tui.feeds.source import PtyTarget
 from coder_tui.feeds.usage import Usage
 from coder_tui.feeds.watches import Watches
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, WorkspaceChanged, WorkspaceGone
-from coder_tui.fleet.snapshot import CHATS, Deployment, Link, LinkState, Refused, Workspace
+from coder_tui.fleet.snapshot import CHATS, Deployment, Key, Link, LinkState, Refused, Workspace
 from coder_tui.text import one_line
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from coder_tui.client.pty import PtyStream
     from coder_tui.client.rest import RestClient
     from coder_tui.client.streams import Streams
+    from coder_tui.feeds.launch import Launch
     from coder_tui.feeds.looks import Looks
     from coder_tui.feeds.memory import Memory
     from coder_tui.wire import workspaces as wire
@@ -158,6 +159,23 @@ class DeploymentFeed:
         async with aclosing(self._streams.follow_build(build_id)) as events:
             async for event in events:
                 yield event
+
+    async def client(self) -> RestClient:
+        """For what a person does now; waits for `run()` to be under way."""
+        while self._rest is None or self._looks is None:
+            await self._up.wait()
+        return self._rest
+
+    async def launch(self, wanted: Launch) -> Key:
+        """A command as a workspace of this hub; its row's key. Raises CoderTuiError."""
+        from coder_tui.feeds.launch import start
+
+        rest = await self.client()
+        made = await rest.workspace((await start(rest, wanted)).id)
+        self._learn(made)
+        self._watches.choose(self._known.values())
+        [agent] = self._known[made.id].agents
+        return Key(self.deployment.name, made.id, agent.name, agent.apps[0].slug if agent.apps else "")
 
     async def looks(self) -> Looks:
         """What may be asked while somebody looks; waits for `run()` to be under way."""

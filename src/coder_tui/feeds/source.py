@@ -26,7 +26,9 @@ from coder_tui.client.events import (
 from coder_tui.client.netreport import EMPTY, AgentSide, Measured, NodeReport, Probe, Report, Sample
 from coder_tui.client.verdict import Path, verdict, warnings
 from coder_tui.feeds.closeups import Details, Known, Network, Ports, Trouble
-from coder_tui.fleet.snapshot import Alert, Key, Snapshot
+from coder_tui.feeds.launch import Launch, installed
+from coder_tui.feeds.replies import Way, WayKind
+from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 
 if TYPE_CHECKING:
     from coder_tui.wire.containers import ContainerList
@@ -37,6 +39,7 @@ __all__ = [
     "AgentSide",
     "Details",
     "Known",
+    "Launch",
     "LogBatch",
     "LogEvent",
     "LogLine",
@@ -59,6 +62,9 @@ __all__ = [
     "Sample",
     "Source",
     "Trouble",
+    "Way",
+    "WayKind",
+    "installed",
     "shell_token",
     "verdict",
     "warnings",
@@ -109,6 +115,9 @@ class PtyStream(Protocol):
 
     def resize(self, columns: int, rows: int) -> None:
         """Tell the PTY its new size in cells; remembered and sent again after each reconnect."""
+
+    async def drain(self) -> None:
+        """Wait until what was typed is sent, or dropped."""
 
     def retry_now(self) -> None:
         """Do not wait for the countdown."""
@@ -168,6 +177,15 @@ class Source(Protocol):
 
     def measure(self, deployment: str) -> None:
         """Measure the way to the deployment's relays now. Who looks at a network of it hears of it."""
+
+    async def reply_ways(self, row: Row) -> Sequence[Way]:
+        """Where an answer to the row's app can go, besides its terminal. Raises CoderTuiError."""
+
+    async def reply(self, row: Row, way: Way, text: str) -> None:
+        """Answer: a text, or `allow` or `deny` to a permission. Raises CoderTuiError."""
+
+    async def launch(self, wanted: Launch) -> Key:
+        """Run a command on this machine's hub, as `coder-tui run` does; its row. Raises CoderTuiError."""
 
     async def build(self, key: Key, transition: str) -> None:
         """Start, stop or restart (`start`, `stop`, `restart`) a workspace. Raises CoderTuiError."""

@@ -73,7 +73,7 @@ class AgentApis:
         import httpx
 
         try:
-            async with _client(30.0) as http:  # it answers when the agent has begun
+            async with _client(20.0) as http:  # it answers when the agent has begun
                 answer = await http.post(f"{agent.agentapi}/message", json={"content": content, "type": "user"})
         except httpx.HTTPError as error:
             raise Refused(502, "AgentAPI does not answer.", _why(error)) from None

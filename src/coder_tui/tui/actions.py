@@ -62,6 +62,17 @@ ACTIONS: tuple[Action, ...] = (
         shown_key="[",
     ),
     Action("terminal.record", "V", "record", "Record the terminal on show to a file (asciicast v2), or stop that"),
+    Action(
+        "app.reply",
+        "r",
+        "reply",
+        "Reply to this agent: a text, or a yes or no to a permission",
+        footer=True,
+        dangerous=True,
+    ),
+    Action(
+        "app.new-agent", "n", "new agent", "Start an agent on this machine; it outlives the cockpit", dangerous=True
+    ),
     Action("app.logs", "l", "logs", "Follow this agent's logs", footer=True),
     Action("app.open-link", "o", "open link", "Open the link of the newest status in the browser", footer=True),
     Action("app.explain", "e", "explain", "Why is it in this state? The evidence, its source and age"),

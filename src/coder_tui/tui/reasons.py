@@ -26,6 +26,7 @@ class Situation:
     marked_open: int = 0  # of them, those with an open alert
     past: bool = False  # a replay is on show
     history: bool = False  # what is seen is kept, and can be looked at
+    hub: bool = True  # a hub of this machine is on show
     terminals: int = 0  # tabs of the terminal on show; 0: none is attached
 
 
@@ -86,6 +87,18 @@ def reason(action: Action, now: Situation) -> str:
                 return f"The workspace is {row.workspace.build_status or 'not running'}: w starts it"
             if action.name != "logs" and row.agent.status in GONE:
                 return f"The agent is {row.agent.status}"
+        case "reply":
+            if row is None:
+                return "No agent is selected"
+            if row.workspace.id == CHATS:
+                return ""
+            if row.agent is None:
+                return f"The workspace is {row.workspace.build_status or 'not running'}: w starts it"
+            if row.agent.status in GONE:
+                return f"The agent is {row.agent.status}"
+            return "" if row.app is not None else "This agent has no app to answer: s opens a shell"
+        case "new_agent":
+            return "" if now.hub else "The hub of this machine is not on show: start with --deployment local"
         case "extend":
             if row is None:
                 return "No agent is selected"

@@ -1,7 +1,7 @@
 """Chats of Coder Agents (`/api/experimental/chats`, later also `/api/v2/chats`): experimental, so read most leniently.
 
-Only what tells how a chat is doing; messages are none of our business. Source: `codersdk` and the public "Chats API"
-documentation of v2.32 and later.
+What tells how a chat is doing, and what a person says to it; the other messages are none of our business. Source:
+`codersdk` and the public "Chats API" documentation of v2.32 and later.
 """
 
 from __future__ import annotations
@@ -53,6 +53,19 @@ class Chat(WireModel):
     created_at: Time = ZERO_TIME
     updated_at: Time = ZERO_TIME
     archived: bool = False
+
+
+class ChatPart(WireModel):
+    """A part of a message (`codersdk.ChatInputPart`); `type` `text` is the only one we send."""
+
+    type: str = ""
+    text: str = ""
+
+
+class SendChat(WireModel):
+    """Body of `POST /chats/{chat}/messages`."""
+
+    content: list[ChatPart] = []
 
 
 class ChatToolCall(WireModel):

@@ -17,6 +17,7 @@ from coder_tui.feeds.source import Source
 from coder_tui.fleet.snapshot import Alert, Snapshot
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
+from coder_tui.tui.answering import Answering
 from coder_tui.tui.glyphs import ascii_only
 from coder_tui.tui.hints import hints
 from coder_tui.tui.layout import RIGHT, Layout, Page
@@ -47,7 +48,7 @@ from coder_tui.tui.widgets.trail import Trail
 _APP_ACTIONS = {action.name: action for action in ACTIONS if action.scope == "app"}
 
 
-class CockpitScreen(Selecting):
+class CockpitScreen(Answering, Selecting):
     """Everything a person looks at."""
 
     BINDINGS = [*bindings("replay"), *bindings("app")]  # in a replay its own come first, else they are none
@@ -244,6 +245,7 @@ class CockpitScreen(Selecting):
             alerts=len(self.overview.open),
             needing=bool(self.snapshot.alerts) and self.snapshot.alerts[0].open,
             read_only=self.read_only,
+            hub=any(one.is_hub for one in self.snapshot.deployments.values()),
             tiny=self.arrangement.layout is Layout.TINY,
             terminals=len(self.terminal.tabs) if self.terminal.target else 0,
         )

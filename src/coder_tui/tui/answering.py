@@ -1,0 +1,63 @@
+"""What a person says to agents: a reply, a yes or no, and starting one more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from coder_tui.feeds.source import Way, WayKind, installed
+from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.text import one_line
+from coder_tui.tui.commands import Commands, pty_of_app
+from coder_tui.tui.screens.launch import LaunchScreen
+from coder_tui.tui.screens.reply import Answered, ReplyScreen
+from coder_tui.tui.states import path_of
+
+
+class Answering(Commands):
+    """Part of the cockpit screen: the actions that speak to agents."""
+
+    def action_reply(self) -> None:
+        """Answer the selected row's app."""
+        row = self.row()
+        if row is None:
+            return
+        chosen = row
+
+        async def find() -> Sequence[Way]:
+            found = list(await self.source.reply_ways(chosen))
+            if chosen.app is not None and chosen.app.command:
+                name = one_line(chosen.app.name or chosen.app.slug)
+                found.append(Way(WayKind.TERMINAL, f"the terminal of {name} (paste, Return)"))
+            return found
+
+        async def send(way: Way, text: str) -> None:
+            if way.kind is WayKind.TERMINAL:
+                await self._type(chosen, text)
+            else:
+                await self.source.reply(chosen, way, text)
+
+        def answered(done: Answered | None) -> None:
+            if done is not None:
+                self.tell(done.words)
+
+        self.app.push_screen(ReplyScreen(row, find, send), answered)
+
+    async def _type(self, row: Row, text: str) -> None:
+        from coder_tui.tui.typed import type_text
+
+        target = pty_of_app(row)
+        if target is not None:
+            # no size: the one who looks at the terminal keeps his
+            await type_text(self.source.open_pty(target, 0, 0), one_line(" ".join(path_of(row))), text)
+
+    def action_new_agent(self) -> None:
+        """Start one on this machine."""
+
+        def started(key: Key | None) -> None:
+            if key is not None:
+                self.jump(key)
+                row = self.snapshot.row(key)
+                name = one_line(" ".join(path_of(row))) if row is not None else "It"
+                self.tell(f"{name} runs. t attaches its terminal, r replies to it.")
+
+        self.app.push_screen(LaunchScreen(installed(), self.source.launch), started)
