@@ -127,6 +127,27 @@ async def test_what_is_shown_and_follows() -> None:
         assert on.pilot.app.clipboard == "derp1.acme.io"
 
 
+async def test_every_line_fits_every_width_and_ascii_is_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CODER_TUI_ASCII", "1")
+    async with stage(Page.NETWORK) as on:
+        on.source.network_look.tell(MEASURED)
+        await on.shows("v home")
+        for index, item in enumerate(on.pane.items):
+            for width in range(30, 230, 9):
+                text = "".join(segment.text for segment in on.pane.paint(index, 0, width))
+                assert len(text) <= width, (item, width)
+                assert text.isascii(), (item, width)
+
+
+async def test_sentences_break_where_the_window_ends() -> None:
+    async with stage(Page.NETWORK) as on:
+        on.source.network_look.tell(MEASURED)
+        await on.shows("1 of 2 STUN servers do not answer (stun1.acme.io: no answer in time)")
+        await on.pilot.resize_terminal(60, 40)
+        text = await on.shows("1 of 2 STUN servers do not answer")
+        assert "\n     no answer in time)" in text
+
+
 async def test_wide_tabs_stand_in_the_border_and_switch_by_mouse() -> None:
     async with stage(Page.NETWORK) as on:
         screen = on.screen

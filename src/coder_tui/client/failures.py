@@ -72,7 +72,7 @@ def reason(error: Exception) -> tuple[str, str]:
     elif isinstance(cause, ConnectionRefusedError):
         why = "connection refused"
     elif isinstance(cause, OSError) and (cause.strerror or "").startswith("Connect call failed"):
-        why = os.strerror(cause.errno)  # asyncio's own words are about the call, not the cause
+        why = os.strerror(cause.errno or 0).lower()  # asyncio's own words are about the call, not the cause
     else:
         why = getattr(cause, "strerror", None) or str(cause) or type(error).__name__
     return one_line(why)[:200], fix
