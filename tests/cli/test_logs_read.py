@@ -125,10 +125,52 @@ def test_the_pager_has_the_screen_and_gives_it_back(directories: Path, tmp_path:
     pager.chmod(0o755)
     env = {**os.environ, "PAGER": str(pager)}
     with Term([*PROGRAM, "logs", str(file), "--grep", "error"], env=env, columns=80, rows=12) as term:
-        term.wait_for(lambda text: "two ERROR" in text and "one" not in text and "end of the log" in text)
+        term.wait_for(lambda text: "two ERROR" in text and "one" not in text and "following" in text)
         term.send("v")
-        term.wait_for("paged: 2 lines")  # the line that passes the filter, and our divider
+        term.wait_for("paged: 1 lines")  # what passes the filter
         term.send("\r")
         term.wait_for(lambda text: "paged" not in text and "Logs: a.log" in text)
         term.send("q")
         assert term.wait_exit() == 0
+
+
+def test_a_file_is_on_the_screen_before_textual_is_and_the_screen_is_given_back(
+    directories: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "a.log"
+    file.write_bytes(b"".join(b"%d \x1b[2J%s\n" % (i, b"x" * 200) for i in range(100)))
+    with Term([*PROGRAM, "logs", str(file)], env=os.environ, columns=60, rows=12) as term:
+        assert b"Logs: a.log" not in term.raw
+        first = term.wait_for("99 x")
+        assert first.splitlines()[9].rstrip(" ").lstrip(" │").startswith("99 xxx")
+        term.wait_for("Logs: a.log")
+        with file.open("a") as more:
+            more.write("growing\n")
+        term.wait_for("growing")
+        term.send("q")
+        assert term.wait_exit() == 0
+        assert not term.modes.alternate_screen
+        assert term.raw.index(b"99 x") < term.raw.index(b"Logs: a.log")
+
+
+def test_a_silent_pipe_can_be_left(directories: Path) -> None:
+    program = " ".join(PROGRAM)
+    script = f"mkfifo pipe; exec 3<>pipe; echo first >&3; {program} logs - <pipe; echo left $?"
+    with Term(["/bin/sh", "-c", script], env=os.environ, columns=80, rows=12, cwd=str(directories)) as term:
+        term.wait_for("first")
+        term.wait_for("reading")
+        term.send("q")
+        term.wait_for("left 0")
+
+
+def test_a_file_is_followed_into_a_pipe(tmp_path: Path) -> None:
+    file = tmp_path / "a.log"
+    file.write_text("one\n")
+    words = [*PROGRAM, "logs", str(file), "--follow", "--grep", "o"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "one\n"
+        with file.open("a") as more:
+            more.write("two\nthree\n")
+        assert process.stdout.readline() == "two\n"
+        process.terminate()

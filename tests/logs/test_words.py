@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from coder_tui.errors import UsageError
+from coder_tui.logs import written
 from coder_tui.logs.buffer import LogBuffer
 from coder_tui.logs.export import texts
 from coder_tui.logs.moment import parse_moment
@@ -61,6 +62,40 @@ def test_lines_for_a_file_are_plain() -> None:
     every = ["1970-01-01T00:00:00.000Z [warn] ab<202E>", "- [error] ", "1970-01-01T00:00:01.500Z [note] -- the end"]
     assert list(texts(buffer.blocks())) == every
     assert list(texts(buffer.blocks(), [0, 2], times=False)) == ["ab<202E>", "-- the end"]
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("2026-03-01T12:00:00Z x", 1772366400.0),
+        ("\x1b[2m2026-03-01 12:00:00,250+01:00\x1b[0m x", 1772362800.25),
+        ('{"ts":"2026-03-01T12:00:00.123456789Z"}', 1772366400.123456),
+        ("2026-03-01 12:00:00", datetime(2026, 3, 1, 12).timestamp()),
+        ("2026-13-01 12:00:00", None),
+        ("12:00:00 x", None),
+    ],
+)
+def test_times_written_in_lines(text: str, at: float | None) -> None:
+    assert written.written_at(text) == at
+
+
+def test_going_to_a_time_that_is_written_in_the_lines() -> None:
+    buffer = LogBuffer()
+    texts = (f"2026-03-01T12:{i // 60:02}:{i % 60:02}Z {i}" if i % 3 else "    at frame" for i in range(600))
+    buffer.append((i, 0.0, "info", "", text) for i, text in enumerate(texts))
+    noon = 1772366400.0
+    assert [written.since(buffer, noon + at) for at in (-9, 0, 100, 100.5, 598, 599, 600)] == [
+        1,
+        1,
+        100,
+        101,
+        598,
+        599,
+        600,
+    ]
+    timed = LogBuffer()
+    timed.append((i, float(i + 1), "info", "", "x") for i in range(9))
+    assert written.since(timed, 5.0) == 4
 
 
 def test_the_first_line_since_a_moment() -> None:

@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from itertools import accumulate
 from math import inf
 from time import monotonic
@@ -276,12 +276,13 @@ async def catch_up(found: Filter, tell: Callable[[], None]) -> None:
 
 async def _scan_in_threads(found: Filter, blocks: Sequence[Block], tell: Callable[[], None]) -> None:
     """The first slice is short, and tells how many blocks make a longer one."""
-    run = partial(asyncio.get_running_loop().run_in_executor, _pool(), found.scan)
-    done = await run(blocks, _SLICE)
+    loop, pool = asyncio.get_running_loop(), _pool()
+    done = await loop.run_in_executor(pool, found.scan, blocks, _SLICE)
     found.accept(done)
     tell()
     size = len(done) * _LONGER
-    jobs = [run(blocks[at : at + size]) for at in range(len(done), len(blocks), size)]
+    parts = (blocks[at : at + size] for at in range(len(done), len(blocks), size))
+    jobs = [loop.run_in_executor(pool, found.scan, part) for part in parts]
     try:
         for job in jobs:
             found.accept(await job)

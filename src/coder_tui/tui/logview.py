@@ -57,6 +57,7 @@ class LogView(App[None], inherit_bindings=False):
         hints = [Hint(action.key_text, action.label) for action in _KEYS if action.footer or action.id in _ALSO]
         footer.show([*hints, Hint("?", "help", keep=True), Hint("q", "quit", keep=True)])
         self.pane.lines.show_times(Times.OFF)
+        self.pane.lines.hide_levels()
         self.pane.focus()
         self.pane.show(self._row)
         if self._filter:

@@ -155,6 +155,11 @@ class LogState:
         if not self.tails:
             return (f"No agent of {self.title} runs.",)
         worst = self.worst
+        if not self.place:  # a file, a pipe
+            return {
+                LogMark.OPEN: (f"Reading {self.name} ...",),
+                LogMark.LIVE: (f"{self.name} is empty.", "New lines appear here by themselves."),
+            }.get(worst.mark, (f"{self.name} is empty.",))
         cannot = _sentence(f"Cannot read the logs of {self.title} from {self.place}", worst.text)
         match worst.mark:
             case LogMark.OPEN:

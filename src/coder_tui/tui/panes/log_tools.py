@@ -21,6 +21,7 @@ from coder_tui.logs.buffer import Block, LogBuffer
 from coder_tui.logs.export import texts
 from coder_tui.logs.moment import parse_moment
 from coder_tui.logs.search import Filter, FilterError, Query, parse
+from coder_tui.logs.written import since
 from coder_tui.text import one_line
 from coder_tui.tui.widgets.log_detail import LogDetail
 from coder_tui.tui.widgets.log_lines import LogLines
@@ -163,7 +164,7 @@ class LogTools(Widget, can_focus=True):
         buffer = self.buffer
         if buffer is None or not len(buffer):
             return
-        number = buffer.since(at.timestamp())
+        number = since(buffer, at.timestamp())
         if number == buffer.end:
             raise UsageError(f"no line is as young as {at:%Y-%m-%d %H:%M:%S}")
         self.lines.reveal(number)
@@ -182,7 +183,7 @@ class LogTools(Widget, can_focus=True):
         if not len(buffer):
             self.tell("This log has no lines yet.")
             return
-        number = buffer.since(at.timestamp())
+        number = since(buffer, at.timestamp())
         if number == buffer.end:
             self.tell(f"The log has nothing from {at.astimezone():%H:%M:%S} on: this is its end.")
         elif number == buffer.first and (begins := self.time_of(number)) and begins > at:

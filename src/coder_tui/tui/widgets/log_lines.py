@@ -194,6 +194,11 @@ class LogLines(Widget):
         self._painter.times = times
         self.restyle()
 
+    def hide_levels(self) -> None:
+        """No column of levels: the lines name them, and are coloured by them."""
+        self._painter.levels = False
+        self.restyle()
+
     @property
     def times(self) -> Times:
         """What stands before the lines."""

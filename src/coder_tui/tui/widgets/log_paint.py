@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from rich.cells import cell_len, chop_cells, set_cell_size
 from rich.color import Color
@@ -16,6 +16,7 @@ from textual.strip import Strip
 from coder_tui.logs import ansi
 from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
 from coder_tui.logs.search import Query
+from coder_tui.logs.written import time_of, written_at
 from coder_tui.tui.glyphs import glyphs
 
 
@@ -47,6 +48,7 @@ class LogPainter:
         self.times = Times.CLOCK
         self.current = -1  # number of the line that is marked
         self.width = 0  # cells of a row, the last of them for the scroll bar
+        self.levels = True  # a column of them; else a line is coloured by its level, which it names itself
         self.left = 0  # cells that the words are moved to the left
         self.wrapped = False
         self.sources = 0  # how many the buffer had when we last looked
@@ -112,8 +114,8 @@ class LogPainter:
     def _prefix(self, line: LogView) -> list[Segment]:
         """Time, level and source, in the same cells for every line."""
         level, cells = LEVELS[line.level], self._level_cells
-        prefix = [Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}"))]
-        if at := self._time(line.at):
+        prefix = [Segment(f"{level[:cells]:<{cells}} ", self._style(f"logs--{level or 'time'}"))] if cells else []
+        if at := self._time(line):
             prefix.insert(0, Segment(at, self._style("logs--time")))
         if self._source_cells:
             name = ansi.plain(self.buffer.name_of(line.source_id))
@@ -121,14 +123,18 @@ class LogPainter:
             prefix.append(Segment(f"{set_cell_size(name, self._source_cells)} ", self._style(f"logs--source-{index}")))
         return prefix
 
-    def _time(self, at: float) -> str:
+    def _time(self, line: LogView) -> str:
         """In nine cells, or none."""
         if self.times is Times.OFF:
             return ""
+        at = line.at or written_at(line.text)
+        if at is None:
+            return " " * 9
         if self.times is Times.CLOCK:
             return f"{clock(int(at))} "
         if self._origin is None:
-            self._origin = self.buffer.line(self.buffer.first, 0).at
+            numbers = range(self.buffer.first, min(self.buffer.end, self.buffer.first + _CACHED))
+            self._origin = next((at for at in map(partial(time_of, self.buffer), numbers) if at is not None), at)
         return f"{elapsed(at - self._origin):>8.8} "
 
     @property
@@ -137,16 +143,21 @@ class LogPainter:
 
     @property
     def _level_cells(self) -> int:
+        if not self.levels:
+            return 0
         return 5 if self.width >= _NARROW else 1
 
     @property
     def _room(self) -> int:
         """Cells for the words: between the prefix and the scroll bar."""
         sources = self._source_cells + 1 if self._source_cells else 0
-        return max(8, self.width - self._time_cells - self._level_cells - 1 - sources - 1)
+        levels = self._level_cells + 1 if self._level_cells else 0
+        return max(8, self.width - self._time_cells - levels - sources - 1)
 
     def _base(self, line: LogView) -> Style:
-        return self._style("logs--debug" if LEVELS[line.level] in ("trace", "debug") else "")
+        level = LEVELS[line.level]
+        told = level in ("trace", "debug") or (level in ("warn", "error") and not self.levels)
+        return self._style(f"logs--{level}" if told else "")
 
     def _body(self, line: LogView) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
