@@ -57,12 +57,15 @@ class Netcheck:
         self._ca_file = ca_file
         self._limits = limits or Limits()
         self._resolver = Resolver(lookup)
-        self._trust: tuple[ssl.SSLContext, ssl.SSLContext] | None = None
+        self._trust: ssl.SSLContext | None = None
+        self._blind = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # believes any certificate
+        self._blind.check_hostname, self._blind.verify_mode = False, ssl.CERT_NONE
 
     async def measure(self, plan: Plan, tell: Tell) -> None:
         """Measure the nodes of `plan`; `tell` hears of each once, as it is done. Raises ConfigError for the CA file."""
-        if self._trust is None:
-            self._trust = await asyncio.to_thread(_trust, self._ca_file)
+        if self._trust is None and any(not (node.force_http or node.stun_only) for _, node in plan.nodes):
+            # no client certificate: that is for the deployment only
+            self._trust = await asyncio.to_thread(https_context, TlsFiles(self._ca_file))
         untold = {
             place: NodeReport(region, node.name, node.host_name) for place, (region, node) in enumerate(plan.nodes)
         }
@@ -77,7 +80,7 @@ class Netcheck:
         async with AsyncExitStack() as sockets:
             udp4 = await sockets.enter_async_context(stun_socket(socket.AF_INET))
             udp6 = await sockets.enter_async_context(stun_socket(socket.AF_INET6))
-            run = _Run(self._resolver, self._limits, self._trust, {4: udp4, 6: udp6})
+            run = _Run(self._resolver, self._limits, self._trust or self._blind, self._blind, {4: udp4, 6: udp6})
             try:
                 async with asyncio.timeout(self._limits.all), asyncio.TaskGroup() as group:
                     for place, (_, node) in enumerate(plan.nodes):
@@ -93,7 +96,8 @@ class _Run:
 
     resolver: Resolver
     limits: Limits
-    trust: tuple[ssl.SSLContext, ssl.SSLContext]
+    trust: ssl.SSLContext
+    blind: ssl.SSLContext
     udp: Mapping[int, StunSocket | None]
     proxies: Mapping[str, str] = field(default_factory=getproxies)
 
@@ -162,12 +166,14 @@ class _Run:
         port = node.derp_port or DERP_PORT
         host = _bracketed(node.host_name) + ("" if port == usual else f":{port}")
         base = f"{scheme}://{_bracketed(node.host_name if proxied else address)}:{port}"
-        checked, unchecked = self.trust
         # a certificate that the map pins by its hash, or calls a test's, is measured and not believed
         blind = node.insecure_for_tests or node.cert_name.startswith("sha256-raw:")
         name = node.host_name if blind else node.cert_name or node.host_name
         async with httpx.AsyncClient(
-            verify=unchecked if blind else checked, trust_env=proxied, follow_redirects=False, headers={"Host": host}
+            verify=self.blind if blind else self.trust,
+            trust_env=proxied,
+            follow_redirects=False,
+            headers={"Host": host},
         ) as client:
             probe, status, _ = await _timed(client, f"{base}/derp/latency-check", name)
             if status not in (404, 405):
@@ -189,20 +195,15 @@ async def _timed(
         times[event.removeprefix("http11.")] = perf_counter()
 
     extensions = {"trace": trace, "sni_hostname": name}
+    begun = perf_counter()
     async with client.stream("GET", url, headers=headers, extensions=extensions) as response:
-        ms = (times["receive_response_headers.complete"] - times["send_request_headers.started"]) * 1000
+        answered = times.get("receive_response_headers.complete", perf_counter())
+        ms = (answered - times.get("send_request_headers.started", begun)) * 1000
         status = response.status_code
         fine = 200 <= status < 300
         word = " (a login page of the network?)" if 300 <= status < 400 else ""
         probe = Probe(ms) if fine else Probe(why=f"it answers {status}{word}")
         return probe, status, response.headers.get(_RESPONSE, "")
-
-
-def _trust(ca_file: Path | None) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """Contexts that check certificates, and that do not. No client certificate: it is for the deployment only."""
-    unchecked = https_context()
-    unchecked.check_hostname, unchecked.verify_mode = False, ssl.CERT_NONE
-    return https_context(TlsFiles(ca_file)), unchecked
 
 
 def _literal(text: str, kind: type[IPv4Address] | type[IPv6Address]) -> str:
