@@ -8,7 +8,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Generic, TypeVar
 
-from coder_tui.client.events import LogBatch, LogEvent, LogLine, LogMark, LogNote, PtyEvent, PtyOpened, PtyOutput
+from coder_tui.client.events import (
+    LogBatch,
+    LogEvent,
+    LogLine,
+    LogMark,
+    LogNote,
+    PtyEnded,
+    PtyEvent,
+    PtyOpened,
+    PtyOutput,
+)
 from coder_tui.errors import NotFoundError
 from coder_tui.feeds.source import AgentRef, Details, Known, Launch, Network, Ports, PtyTarget, Trouble, Way
 from coder_tui.fleet.events import DeploymentChanged, Event, FleetListed, StandingsChanged, WorkspaceChanged
@@ -168,12 +178,14 @@ class Pty:
     target: PtyTarget
     sent: list[str] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)  # set it to end the program
     text: bytes = b"kira@api:~/api$ git status\r\n \x1b[31mM\x1b[0m migrations/0042_split.py\r\nkira@api:~/api$ "
 
     async def __aiter__(self) -> AsyncIterator[PtyEvent]:
         yield PtyOpened()
         yield PtyOutput(self.text)
-        await asyncio.Event().wait()
+        await self.over.wait()
+        yield PtyEnded("the program ended")
 
     def send(self, data: str) -> None:
         self.sent.append(data)

@@ -64,6 +64,17 @@ async def test_without_a_terminal_its_keys_say_why_not() -> None:
         assert screen.page is Page.AGENTS
 
 
+async def test_after_the_end_the_footer_has_the_cockpits_keys_and_a_new_shell_takes_them_back() -> None:
+    async with cockpit(size=(160, 40)) as (pilot, screen, source):
+        await press(pilot, "t")
+        await until(pilot, lambda: screen.terminal.captures_keys)
+        source.ptys[0].over.set()
+        await until(pilot, lambda: "space next" in screen.footer.render_line(0).text)
+        await press(pilot, "enter")
+        await until(pilot, lambda: screen.terminal.captures_keys)
+        await until(pilot, lambda: "every other key goes to the program" in screen.footer.render_line(0).text)
+
+
 async def test_looking_back_has_keys_of_its_own_in_the_footer() -> None:
     async with cockpit(size=(160, 40)) as (pilot, screen, source):
         await press(pilot, "t")

@@ -43,8 +43,8 @@ class Terminals(Navigation):
     async def _asked(self, message: TerminalPane.Asked) -> None:
         await self.run_action(message.action)
 
-    @on(TerminalPane.LookedBack)
-    def _looked_back(self) -> None:
+    @on(TerminalPane.OtherKeys)
+    def _other_keys(self) -> None:
         self.arranged()
 
     @on(TerminalPane.LinkAsked)

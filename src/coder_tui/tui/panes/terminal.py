@@ -54,8 +54,8 @@ class TerminalPane(Typing, can_focus=True):
     TerminalPane > #terminal-notice.-alone { height: 100%; content-align: center middle; background: transparent; }
     """
 
-    class LookedBack(Message):
-        """One looks back now, or no more: other keys hold."""
+    class OtherKeys(Message):
+        """Other keys hold now: one looks back, or no more; a program takes them, or no more."""
 
     class NewShell(Message):
         """A session ended and the person asked for another: the pane attached `target`, of a new reconnect token."""
@@ -74,7 +74,7 @@ class TerminalPane(Typing, can_focus=True):
         self._countdown: Timer | None = None
         self._told: tuple[object, ...] = ()
         self._hovered = ""
-        self._looked = False
+        self._holding: tuple[object, ...] = ()
 
     def compose(self) -> ComposeResult:
         """The screen, and a notice over its lower edge."""
@@ -221,11 +221,8 @@ class TerminalPane(Typing, can_focus=True):
     # What it says around and over the screen
 
     def mind_look(self) -> None:
-        """Say where one looks, and which keys hold."""
+        """Say where one looks."""
         self._hovered = self._screen.link_at_spot()
-        if self.looking_back is not self._looked:
-            self._looked = self.looking_back
-            self.post_message(self.LookedBack())
         self.tell()
 
     def on_terminal_screen_scrolled(self, event: TerminalScreen.Scrolled) -> None:
@@ -253,6 +250,10 @@ class TerminalPane(Typing, can_focus=True):
         if told == self._told:
             return
         self._told = told
+        holding = self.looking_back, state in (None, State.ENDED)
+        if holding != self._holding:
+            self._holding = holding
+            self.post_message(self.OtherKeys())
         width = self.outer_size.width
         self.border_title = words.title(session, self._tabs, width, leaving=self._leaving is not None)
         self.border_subtitle = Content(words.subtitle(session, where, width))
