@@ -65,7 +65,11 @@ def test_it_is_silent_whatever_happens(inside: dict[str, str], directories: Path
 
 async def test_a_person_decides_a_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
-    event = {"hook_event_name": "PermissionRequest", "tool_name": "Bash", "tool_input": {"command": "make\x1b[2J"}}
+    event = {
+        "hook_event_name": "PermissionRequest",
+        "tool_name": "Bash",
+        "tool_input": {"command": "make\x1b[2J", "description": "harmless"},
+    }
     async with a_hub(tmp_path / "hub") as hub:
         workspace = await hub.workspace("dev", app="claude")
         agent = the_agent(workspace)["id"]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from http.client import HTTPException
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.report.hooks import Event, text, tool
+from coder_tui.report.hooks import Event, text
 from coder_tui.report.reporter import Reporter
 from coder_tui.text import one_line
 
@@ -21,13 +21,22 @@ PATIENCE = 605.0
 _BEHAVIORS = ("allow", "deny")
 
 
+def subject(event: Event) -> str:
+    """What would be done: the tool and what it is given. Not the model's own description of it, which proves nothing."""
+    name, given = text(event, "tool_name"), event.get("tool_input")
+    if not isinstance(given, dict) or not given:
+        return name
+    main = text(given, "command", "file_path", "notebook_path", "url")
+    return f"{name}: {main or json.dumps(given, ensure_ascii=False)}" if name else ""
+
+
 def decision(event: Event, app: str, environ: Mapping[str, str] = os.environ) -> str:
     """What to print: JSON, or "" where nobody decided, or there is no hub. Never raises."""
-    if event.get("hook_event_name") != "PermissionRequest" or text(event, "agent_id") or not tool(event):
+    if event.get("hook_event_name") != "PermissionRequest" or text(event, "agent_id") or not subject(event):
         return ""
     try:
         with Reporter.from_env(environ, app=app, timeout=PATIENCE) as reporter:
-            behavior = reporter.permission(one_line(tool(event)))
+            behavior = reporter.permission(one_line(subject(event)))
     except (CoderTuiError, OSError, HTTPException):
         return ""
     if behavior not in _BEHAVIORS:
