@@ -12,7 +12,7 @@ from textual import on
 from textual.timer import Timer
 
 from coder_tui.errors import StorageError
-from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.fleet.snapshot import Row
 from coder_tui.tui.layout import RIGHT, TOP, Page
 from coder_tui.tui.order import Group, Sort
 from coder_tui.tui.panes.agents import COLUMNS
@@ -35,6 +35,8 @@ class Arranging(Replaying):
         super().__init__()
         self._ui = UiState()  # as it is on disk, or about to be
         self._saving: Timer | None = None
+        self.marked: list[Row] = []  # rows that are marked and seen
+        self.marked_open = 0  # of them, those with an open alert
 
     # --- kept over restarts ---
 
@@ -53,7 +55,7 @@ class Arranging(Replaying):
         self.wider = kept.wider
         panes = {pane.id: pane for pane in (self.needs, self.agents, *map(self.pane_of, RIGHT))}
         if kept.zoomed in panes and panes[kept.zoomed] is not self.terminal:  # that would be an empty window
-            self.zoomed = kept.zoomed
+            self.zoomed, self.page = kept.zoomed, self.page_of(panes[kept.zoomed])
             panes[kept.zoomed].focus()
         if kept.filter:
             self.filter.use(kept.filter)
@@ -166,32 +168,37 @@ class Arranging(Replaying):
             self.agents.marks.clear()
             self._marks_changed()
 
-    def keep_marks(self, rows: Sequence[Row]) -> None:
-        """A mark is only on what is seen: a key must not act on what a filter hides."""
+    def keep_marks(self) -> None:
+        """Another fleet is shown: a mark on a row that is gone is gone too; one that a filter hides waits."""
         if self.agents.marks:
-            before = len(self.agents.marks)
-            self.agents.marks &= {row.key for row in rows}
-            if len(self.agents.marks) != before:
-                self._marks_changed()
+            self.agents.marks &= {row.key for row in self.snapshot.rows}
+            self._count_marks()
 
     def _marks_changed(self) -> None:
         self.needs.marks = self.agents.marks
-        count = len(self.agents.marks)
-        self.agents.border_subtitle = f"{count} marked: a z M act on them, esc unmarks" if count else ""
+        self._count_marks()
         self.agents.refresh()
         self.needs.refresh()
         self.arranged()
 
-    def chosen(self) -> list[Row]:
-        """The marked rows in the list's order, else the selected one."""
-        if self.agents.marks:
-            found = (self.snapshot.row(key) for key in self._in_order(self.agents.marks))
-            return [row for row in found if row is not None]
-        row = self.row()
-        return [row] if row is not None else []
+    def _count_marks(self) -> None:
+        """Once for all keys that want to know whether they can do something."""
+        self.marked = rows = self._marked_rows()
+        self.marked_open = sum(row.alert is not None and row.alert.open for row in rows)
+        count = len(self.agents.marks)
+        hidden = f" ({count - len(rows)} hidden)" if len(rows) < count else ""
+        words = f"{count} marked{hidden}: a z M act on them, esc unmarks" if count else ""
+        if words != str(self.agents.border_subtitle or ""):
+            self.agents.border_subtitle = words
 
-    def _in_order(self, keys: set[Key]) -> list[Key]:
-        return [key for key in self.agents.order.keys if key in keys]
+    def _marked_rows(self) -> list[Row]:
+        marks = self.agents.marks
+        found = (self.snapshot.row(key) for key in self.agents.order.keys if key in marks) if marks else ()
+        return [row for row in found if row is not None]
+
+    def chosen(self) -> list[Row]:
+        """The marked rows that are seen, in the list's order; without any, the selected one."""
+        return self.marked or [row for row in (self.row(),) if row is not None]
 
 
 def _next(word: _Word) -> _Word:

@@ -172,11 +172,12 @@ class Navigation(Commands):
     def _go_to(self, pane: Widget) -> None:
         if self.zoomed:
             self.zoomed = pane.id or ""
-        self._show_page(self._page_of(pane))
+        self._show_page(self.page_of(pane))
         pane.focus()
 
     @staticmethod
-    def _page_of(pane: Widget) -> Page:
+    def page_of(pane: Widget) -> Page:
+        """The page that a pane is on."""
         return Page.AGENTS if pane.id in LISTS else Page(pane.id or "")
 
     def focused_pane(self) -> Widget | None:
@@ -203,8 +204,8 @@ class Navigation(Commands):
     def on_descendant_focus(self) -> None:
         """The page follows the focus, also when the mouse moved it."""
         pane = self._last_pane = self.focused_pane()
-        if pane is not None and self._page_of(pane) is not self.page:
-            self._show_page(self._page_of(pane))
+        if pane is not None and self.page_of(pane) is not self.page:
+            self._show_page(self.page_of(pane))
         else:
             self.arranged()
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from textual import on
 from textual.timer import Timer
+from textual.widgets import Input
 
 from coder_tui.feeds.past import Digest
 from coder_tui.fleet.snapshot import Key, Row
@@ -39,7 +40,7 @@ class Selecting(Arranging):
         """Other rows are shown: the selection stays on its row, or goes to one that is seen."""
         if self.selected is None and self.overview.needing:  # the first look goes to who needs it most
             self._select(self.overview.needing[0])
-            if self.page is Page.AGENTS:
+            if self.page is Page.AGENTS and not isinstance(self.focused, Input):  # who types goes on typing
                 self.needs.focus()
         elif self.needs.has_focus and self.overview.needing:
             self._select(self.needs.key)  # what was acknowledged is gone: on to the next
@@ -137,7 +138,7 @@ class Selecting(Arranging):
             return
         if not self.agents.go(key):
             self.filter.clear()
-            self.filter.apply(self.snapshot, self.time())
+            self.show_snapshot(self.snapshot)
         self.go(Page.AGENTS)
-        self.agents.focus()
+        self.set_focus(self.agents)  # at once: Needs you would take the selection
         self.jump(key)

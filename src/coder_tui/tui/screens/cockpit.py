@@ -167,10 +167,9 @@ class CockpitScreen(Answering, Selecting):
         self.needs.tell_hushed(self.overview.snoozed, self.overview.muted)
         self.needs.deployments = snapshot.deployments
         self.agents.know(snapshot.deployments)
-        if changed is None:
-            self.keep_marks(rows)
         self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
+        self.keep_marks()
         self.keep_selection()
         self._call()
         self._tick()
@@ -236,10 +235,8 @@ class CockpitScreen(Answering, Selecting):
         """What decides which actions can do something."""
         return reasons.Situation(
             row=self.row(),
-            marked=len(self.agents.marks),
-            marked_open=sum(row.alert is not None and row.alert.open for row in self.chosen())
-            if self.agents.marks
-            else 0,
+            marked=len(self.marked),
+            marked_open=self.marked_open,
             past=self.scene is not None,
             history=self.archive is not None,
             alerts=len(self.overview.open),

@@ -70,9 +70,11 @@ class FilterBar(Vertical):
         self.query_one(Input).value = text
 
     def clear(self) -> None:
-        """No filter any more."""
-        self.query_one(Input).value = ""
+        """No filter any more, from now on."""
+        with self.prevent(Input.Changed):
+            self.query_one(Input).value = ""
         self.display = False
+        self._judge("")
 
     def apply(self, snapshot: Snapshot, now: datetime) -> tuple[Row, ...]:
         """The snapshot's rows that match; the same object as last time when they are the same rows.
@@ -98,8 +100,10 @@ class FilterBar(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        self._judge(event.value.strip())
+
+    def _judge(self, text: str) -> None:
         error = self.query_one("#filter-error", Static)
-        text = event.value.strip()
         try:
             self._query = query.parse(text) if text else None
         except UsageError as problem:  # the last good filter holds while the next one is being typed
