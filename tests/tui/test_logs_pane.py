@@ -293,6 +293,15 @@ async def test_sources_are_named_when_there_are_several() -> None:
         assert screen.rows[1].endswith("info  [b]dev[/b] two")
 
 
+async def test_lines_without_a_source_are_named_though_the_agent_lists_none() -> None:
+    async with opened() as screen:
+        screen.pane.show(row())
+        one, two = line(1, "one"), line(2, "two", source="3b579bf4-1ed8-4b99-87a8-e9a1e3410410")
+        screen.source.put("a1", LIVE, LogBatch((one, two)))
+        await screen.sees("External")
+        assert screen.rows[1].endswith("info  External two")
+
+
 async def test_log_text_is_shown_never_obeyed() -> None:
     async with opened() as screen:
         screen.pane.show(row())

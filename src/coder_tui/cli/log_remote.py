@@ -23,6 +23,7 @@ from coder_tui.errors import ApiError, NotFoundError
 from coder_tui.fleet import query
 from coder_tui.fleet.snapshot import Row
 from coder_tui.text import one_line
+from coder_tui.wire.logs import EXTERNAL_SOURCE_ID, EXTERNAL_SOURCE_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +88,8 @@ def _target(row: Row, credentials: Credentials, build: bool) -> Target | None:
         return Target(credentials, f"{space.title} build {space.build_number}", space.build_id, True)
     if build or agent is None:
         return None
-    return Target(
-        credentials, f"{space.title}.{agent.name}", agent.id, sources={one.id: one.name for one in agent.log_sources}
-    )
+    sources = {EXTERNAL_SOURCE_ID: EXTERNAL_SOURCE_NAME} | {one.id: one.name for one in agent.log_sources}
+    return Target(credentials, f"{space.title}.{agent.name}", agent.id, sources=sources)
 
 
 async def _history(client: RestClient, target: Target) -> Sequence[LogLine]:

@@ -7,9 +7,11 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from coder_tui.feeds.source import LogEvent
-from coder_tui.fleet.snapshot import CHATS, Agent, Row, Snapshot
+from coder_tui.fleet.snapshot import CHATS, Agent, LogSource, Row, Snapshot
 from coder_tui.tui.panes.log_state import Tail
 
+EXTERNAL = LogSource("3b579bf4-1ed8-4b99-87a8-e9a1e3410410", "External")
+"""Of lines pushed without a source. An agent that is known from before its first one does not list it."""
 MOST = 16
 """Streams that are merged at most."""
 _BUILDING = frozenset({"pending", "starting", "stopping", "canceling", "deleting"})

@@ -19,7 +19,7 @@ from coder_tui.logs.search import Filter, catch_up
 from coder_tui.text import one_line
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import glyphs
-from coder_tui.tui.panes.log_choice import Choice, Feed, Scope, choose
+from coder_tui.tui.panes.log_choice import EXTERNAL, Choice, Feed, Scope, choose
 from coder_tui.tui.panes.log_merge import History
 from coder_tui.tui.panes.log_state import LogState, Tail
 from coder_tui.tui.panes.log_tools import LogTools
@@ -109,7 +109,8 @@ class LogsPane(LogTools):
     def _rename(self, log: LogState, choice: Choice) -> bool:
         if len(choice.tails) > 1:
             return log.buffer.rename({tail.id: tail.name for tail in choice.tails})
-        return log.buffer.rename({source.id: source.name for agent in choice.agents for source in agent.log_sources})
+        named = {source.id: source.name for agent in choice.agents for source in agent.log_sources}
+        return log.buffer.rename({EXTERNAL.id: EXTERNAL.name} | named)
 
     def _take_tails(self, log: LogState, choice: Choice, row: Row) -> bool:
         """Streams came or went: true. What was read of those that stay is remembered."""
