@@ -22,7 +22,7 @@ _BEHAVIORS = ("allow", "deny")
 
 
 def subject(event: Event) -> str:
-    """What would be done: the tool and what it is given. Not the model's own description of it, which proves nothing."""
+    """What would be done: the tool and what it is given, not the model's own description, which proves nothing."""
     name, given = text(event, "tool_name"), event.get("tool_input")
     if not isinstance(given, dict) or not given:
         return name
