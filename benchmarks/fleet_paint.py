@@ -37,9 +37,9 @@ def main() -> None:
     """Measure both, one after the other, and print the ratio."""
     ours, table = [], []
     for _ in range(ROUNDS):
-        ours.append(median_of([measure("ours", 0.1)], "paint_ms"))
-        table.append(median_of([measure("table", 0.1)], "paint_ms"))
-    mine, peers = statistics.median(ours), statistics.median(table)
+        ours.append(measure("ours", 0.1))
+        table.append(measure("table", 0.1))
+    mine, peers = median_of(ours, "paint_ms"), median_of(table, "paint_ms")
     emit(
         "fleet_paint",
         mine / peers,
@@ -47,6 +47,11 @@ def main() -> None:
         "Textual DataTable, the same rows",
         ours_ms=round(mine, 1),
         table_ms=round(peers, 1),
+        **{
+            f"{who}_{name}": round(median_of(runs, name), 1)
+            for who, runs in (("ours", ours), ("table", table))
+            for name in ("fleet_mb", "process_mb")
+        },
         agents=10_000,
         rounds=ROUNDS,
     )

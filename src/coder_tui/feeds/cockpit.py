@@ -77,7 +77,7 @@ class Cockpit:
         self._recorder = Recorder(state_dir, history_days, clock.now) if history_days else None
         if self._recorder:
             self._flow.subscribe(self._recorder.saw)
-        self._last = LastFleet(self._memory, lambda name: self._feeds[name].deployment, clock.now, self._warn)
+        self._last = LastFleet(self._memory, lambda name: self._feeds[name].deployment, clock, self._warn)
         self._unsaved: set[str] = set()  # events seen that are not on disk yet
         self._running: asyncio.Task[None] | None = None
         self._warnings: list[str] = []

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
-from time import monotonic
 
+from coder_tui.client.backoff import Clock
 from coder_tui.errors import StorageError
 from coder_tui.feeds.flow import for_a_while
 from coder_tui.feeds.memory import Memory
@@ -29,13 +29,13 @@ class LastFleet:
         self,
         memory: Memory,
         deployment: Callable[[str], Deployment],
-        now: Callable[[], datetime],
+        clock: Clock,
         warn: Callable[[StorageError], None],
     ) -> None:
-        self._memory, self._deployment, self._now, self._warn = memory, deployment, now, warn
+        self._memory, self._deployment, self._clock, self._warn = memory, deployment, clock, warn
         self._later: list[tuple[str, datetime, str]] = []
         self._texts: dict[str, FleetText] = {}
-        self._next_save = 0.0
+        self._next_save = SAVE_EVERY  # on the clock's monotonic seconds
 
     def read(self, name: str) -> FleetListed | None:
         """What was saved of that deployment; None where there is nothing, and where it is large: see `large`."""
@@ -66,10 +66,10 @@ class LastFleet:
 
     async def save_soon(self, snapshot: Snapshot) -> None:
         """Save in a thread, unless that was done a moment ago."""
-        began = monotonic()
+        began = self._clock.monotonic()
         if began >= self._next_save:
             await asyncio.to_thread(self.save, snapshot)
-            self._next_save = began + max(SAVE_EVERY, (monotonic() - began) * _SHARE)
+            self._next_save = began + max(SAVE_EVERY, (self._clock.monotonic() - began) * _SHARE)
 
     def save(self, snapshot: Snapshot) -> None:
         """Write each confirmed deployment's workspaces, if they changed since."""
@@ -81,7 +81,7 @@ class LastFleet:
                 continue
             deployment = self._deployment(name)
             try:
-                self._memory.save_fleet(name, deployment.url, deployment.link.refreshed_at or self._now(), text)
+                self._memory.save_fleet(name, deployment.url, deployment.link.refreshed_at or self._clock.now(), text)
             except StorageError as error:
                 del self._texts[name]  # not on disk: to be tried again
                 self._warn(error)

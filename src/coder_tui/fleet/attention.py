@@ -84,10 +84,10 @@ def judge(
     if alert is None and _state(said.latest) == "working":
         alert = _lost(key, name, said.latest, workspace, agent)
         if alert is None:
-            silence = _quiet(key, name, said.latest, log_at)
-            when = _awake(silence.since, limits.quiet_after, naps)
+            heard = max(said.latest.at, log_at) if log_at else said.latest.at
+            when = _awake(heard, limits.quiet_after, naps)
             if (min(as_of, now) if as_of else now) >= when:
-                alert = silence
+                alert = _quiet(key, name, said.latest, heard, log_at)
             elif as_of is None:
                 wake = when
     busy = _state(said.latest) == "working" or (alert is not None and alert.level is Level.ASKS)
@@ -194,9 +194,8 @@ def _lost(key: Key, name: str, status: Status, workspace: Workspace, agent: Agen
     return Alert(key, Level.LOST, f"lost:{agent.id}:{key.app}:{since.isoformat()}", since, status.message, why)
 
 
-def _quiet(key: Key, name: str, status: Status, log_at: datetime | None) -> Alert:
+def _quiet(key: Key, name: str, status: Status, heard: datetime, log_at: datetime | None) -> Alert:
     """The alert for `working` when nothing was heard since for too long: maybe hung, never called stuck."""
-    heard = max(status.at, log_at) if log_at else status.at
     log = f"its log last grew at {_at(log_at)}" if log_at else "its log has not grown while we looked"
     why = f"{name} reported working at {_at(status.at)} and nothing since; {log}"
     return Alert(key, Level.QUIET, f"{status.id}:quiet", heard, status.message, why)
@@ -212,4 +211,4 @@ def _awake(heard: datetime, silence: timedelta, naps: Sequence[Nap]) -> datetime
 
 
 def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{str(moment)[:19]} UTC"

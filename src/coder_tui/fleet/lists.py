@@ -8,7 +8,7 @@ from heapq import merge
 from typing import Any, NamedTuple, TypeVar
 
 from coder_tui.fleet.buckets import Buckets
-from coder_tui.fleet.rows import AlertPlace, Id, Place, alert_place, place
+from coder_tui.fleet.rows import AlertPlace, Id, Place, alert_place
 from coder_tui.fleet.snapshot import Alert, Row, Workspace
 
 _T = TypeVar("_T")
@@ -20,10 +20,11 @@ _BULK, _SHARE = 64, 16
 
 
 class Placed(NamedTuple):
-    """A workspace and its rows, which stand together in the list."""
+    """A workspace and its rows, which stand together in the list, at `place`."""
 
     workspace: Workspace
     rows: tuple[Row, ...]
+    place: Place
 
     @property
     def alerts(self) -> list[Alert]:
@@ -65,9 +66,8 @@ class Lists:
         self._workspaces_at, self._rows_at = [], []
         for group in _slices(placed):
             for one in group:
-                at = place(one.workspace)
-                self._workspaces_at.append(at)
-                self._rows_at += [at] * len(one.rows)
+                self._workspaces_at.append(one.place)
+                self._rows_at += [one.place] * len(one.rows)
             yield
         self.alerts = yield from sorted_in_steps([row.alert for row in self.rows if row.alert], alert_place)
         self._alerts_at = []
@@ -76,8 +76,8 @@ class Lists:
             yield
 
     def _patch(self, before: Placed | None, after: Placed | None) -> None:
-        start = place(before.workspace) if before else None
-        end = place(after.workspace) if after else None
+        start = before.place if before else None
+        end = after.place if after else None
         if before and start and start != end:
             _splice(self.workspaces, self._workspaces_at, start, 1, ())
             _splice(self.rows, self._rows_at, start, len(before.rows), ())
@@ -95,7 +95,7 @@ class Lists:
 
 
 def _placed_at(placed: Placed) -> Place:
-    return place(placed.workspace)
+    return placed.place
 
 
 def _slices(items: list[_T]) -> Iterator[list[_T]]:

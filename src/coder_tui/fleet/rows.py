@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import is_
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from coder_tui.fleet.snapshot import Agent, Alert, App, Key, Workspace
 
@@ -25,6 +25,11 @@ def place(workspace: Workspace) -> Place:
         workspace.deployment,
         workspace.id,
     )
+
+
+def same_place(one: Workspace, other: Workspace) -> bool:
+    """Whether two states of one workspace stand at the same place."""
+    return (one.favorite, one.owner, one.name) == (other.favorite, other.owner, other.name)
 
 
 def alert_place(alert: Alert) -> AlertPlace:
@@ -54,18 +59,34 @@ def row_keys(workspace: Workspace) -> Iterator[tuple[Key, Agent | None, App | No
 
 def share(old: Workspace, new: Workspace) -> Workspace:
     """`old` itself if nothing differs, else `new` with every equal agent and app taken from `old`."""
-    if old is new or old == new:
+    if old is new:
         return old
-    before = {agent.id: agent for agent in old.agents}
-    agents = tuple(_share_agent(before.get(agent.id), agent) for agent in new.agents)
-    if all(map(is_, agents, new.agents)):
-        return new  # shared already
-    return replace(new, agents=agents)
+    # From the inside out: what differs there differs here too, and is not compared once more.
+    agents = tuple(map(_share_agent, _before(old.agents, new.agents), new.agents))
+    if _same(agents, old.agents) and old == new:
+        return old
+    return new if _same(agents, new.agents) else replace(new, agents=agents)
 
 
 def _share_agent(old: Agent | None, new: Agent) -> Agent:
-    if old is None or old == new:
-        return old or new
-    before = {app.id: app for app in old.apps}
-    apps = tuple(known if (known := before.get(app.id)) == app else app for app in new.apps)
-    return new if all(map(is_, apps, new.apps)) else replace(new, apps=apps)
+    if old is None or old is new:
+        return new
+    apps = tuple([was if was == app else app for was, app in zip(_before(old.apps, new.apps), new.apps, strict=True)])
+    if _same(apps, old.apps) and old == new:
+        return old
+    return new if _same(apps, new.apps) else replace(new, apps=apps)
+
+
+def _same(one: Sequence[object], other: Sequence[object]) -> bool:
+    return len(one) == len(other) and all(map(is_, one, other))
+
+
+_Part = TypeVar("_Part", Agent, App)
+
+
+def _before(old: Sequence[_Part], new: Sequence[_Part]) -> Sequence[_Part | None]:
+    """Of each part of `new`, the one of `old` with its id."""
+    if len(old) == len(new) and all(a.id == b.id for a, b in zip(old, new, strict=True)):
+        return old
+    known = {part.id: part for part in old}
+    return [known.get(part.id) for part in new]

@@ -26,7 +26,7 @@ from coder_tui.fleet.events import (
     WorkspaceGone,
 )
 from coder_tui.fleet.lists import Edit, Lists, Placed
-from coder_tui.fleet.rows import Id, row_keys, share
+from coder_tui.fleet.rows import Id, place, row_keys, same_place, share
 from coder_tui.fleet.snapshot import Alert, Deployment, Key, Level, Link, LinkState, Row, Snapshot, Workspace
 from coder_tui.fleet.standing import Standings
 
@@ -43,6 +43,14 @@ class _Log(NamedTuple):
 
     length: int
     grew_at: datetime | None
+
+
+class _Changes(dict[Id, Workspace | None]):
+    """Workspaces as they stand after the events so far (None: gone); `again` are those that changed more than once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: set[Id] = set()
 
 
 @dataclass(slots=True)
@@ -111,7 +119,7 @@ class Store:
         `snapshot` stays the old one until the end. No other events may be applied before that.
         """
         before = self._deployments, self._confirmed
-        changed: dict[Id, Workspace | None] = {}
+        changed = _Changes()
         judge: set[Id] = set()
         for event in events:
             match event:
@@ -153,9 +161,11 @@ class Store:
     def _pass(self, at: datetime) -> None:
         self._now = max(self._now, at)
 
-    def _learn(self, workspace: Workspace, at: datetime, changed: dict[Id, Workspace | None]) -> None:
+    def _learn(self, workspace: Workspace, at: datetime, changed: _Changes) -> None:
         """Note a workspace, unless it is what we know already; remember where a log grew."""
         name = (workspace.deployment, workspace.id)
+        if name in changed:
+            changed.again.add(name)
         old = self._latest(name, changed)
         if old is not None:
             workspace = share(old, workspace)
@@ -164,22 +174,24 @@ class Store:
             self._forget_logs(old, workspace)
         for agent in workspace.agents:
             key = (workspace.deployment, agent.id)
-            before = self._logs.get(key, _Log(agent.logs_length, None))
-            grew = agent.logs_length > before.length
-            self._logs[key] = _Log(agent.logs_length, at if grew else before.grew_at)
+            before = self._logs.get(key)
+            if before is None:
+                self._logs[key] = _Log(agent.logs_length, None)
+            elif agent.logs_length != before.length:
+                self._logs[key] = _Log(agent.logs_length, at if agent.logs_length > before.length else before.grew_at)
         changed[name] = workspace
 
-    def _drop(self, name: Id, changed: dict[Id, Workspace | None]) -> None:
+    def _drop(self, name: Id, changed: _Changes) -> None:
         if old := self._latest(name, changed):
             self._forget_logs(old, None)
             changed[name] = None
 
-    def _latest(self, name: Id, changed: dict[Id, Workspace | None]) -> Workspace | None:
+    def _latest(self, name: Id, changed: _Changes) -> Workspace | None:
         """The workspace as of the events so far."""
         known = self._known.get(name)
         return changed.get(name, known.placed.workspace if known else None)
 
-    def _list(self, event: FleetListed, changed: dict[Id, Workspace | None]) -> Iterator[None]:
+    def _list(self, event: FleetListed, changed: _Changes) -> Iterator[None]:
         if event.cached and event.deployment in self._confirmed:
             return  # the disk was slower than the network
         listed = set()
@@ -219,7 +231,7 @@ class Store:
                 due.add(name)
         return due
 
-    def _settle(self, changed: dict[Id, Workspace | None], judge: set[Id]) -> Generator[None, None, bool]:
+    def _settle(self, changed: _Changes, judge: set[Id]) -> Generator[None, None, bool]:
         """Bring lists up to date with what changed and what must be judged again. True if anything differs."""
         edits: dict[Id, Edit] = {}
         for name, workspace in changed.items():
@@ -230,11 +242,11 @@ class Store:
                 if old:
                     del self._known[name]
                     edits[name] = (old, None)
-            elif old and (workspace := share(old.workspace, workspace)) is old.workspace:
+            elif old and name in changed.again and (workspace := share(old.workspace, workspace)) is old.workspace:
                 judge.add(name)  # it changed and changed back
             else:
                 judge.discard(name)
-                self._known[name] = known = known or _Known(Placed(workspace, ()))
+                self._known[name] = known = known or _Known(Placed(workspace, (), place(workspace)))
                 known.placed = self._judge(known, workspace)
                 edits[name] = (old, known.placed)
         for name in judge:
@@ -254,7 +266,8 @@ class Store:
         link = deployment.link if deployment else Link()
         stale = link.state not in _HEARD
         as_of = max(filter(None, (workspace.seen_at, link.refreshed_at)), default=None) if stale else None
-        old = {row.key: row for row in known.placed.rows}
+        before = known.placed
+        old = {row.key: row for row in before.rows}
         wakes = []
         rows = []
         for key, agent, app in row_keys(workspace):
@@ -291,7 +304,9 @@ class Store:
         if wakes and (known.wake is None or min(wakes) < known.wake):
             known.wake = min(wakes)
             heapq.heappush(self._wakes, (known.wake, (workspace.deployment, workspace.id)))
-        return Placed(workspace, tuple(rows))
+        return Placed(
+            workspace, tuple(rows), before.place if same_place(before.workspace, workspace) else place(workspace)
+        )
 
     def _numbered(self, alert: Alert | None, before: Alert | None) -> Alert | None:
         """The alert with the snapshot number at which its event was first seen; `before` itself if equal."""
@@ -306,8 +321,10 @@ class Store:
         return replace(alert, seq=seq)
 
     def _forget_logs(self, old: Workspace, new: Workspace | None) -> None:
-        for agent in {agent.id for agent in old.agents} - {agent.id for agent in (new.agents if new else ())}:
-            self._logs.pop((old.deployment, agent), None)
+        left = new.agents if new else ()
+        for agent in old.agents:
+            if not any(agent.id == other.id for other in left):
+                self._logs.pop((old.deployment, agent.id), None)
 
     def _publish(self, edited: bool) -> None:
         old = self._snapshot
