@@ -9,6 +9,8 @@ from tests.fleet.build import NOW, ago, app, said
 
 from coder_tui.fleet.timeline import Span, density, exact_age, merged, reach, short_age, timeline
 
+HOUR = timedelta(hours=1)
+
 
 def test_each_word_stands_until_the_next() -> None:
     asks, works, idles = said("blocked", 1), said("working", 5), said("idle", 9)
@@ -75,27 +77,29 @@ def test_the_spans_of_several_apps_are_one_timeline() -> None:
 
 def test_density_counts_reports_and_shows_what_stood() -> None:
     quiet = app(said("idle", 10), said("working", 35), said("blocked", 55))
-    buckets = density((quiet,), NOW, hours=1, count=6)
+    buckets = density((quiet,), NOW, span=HOUR, count=6)
     assert [bucket.reports for bucket in buckets] == [1, 0, 1, 0, 0, 1]
     assert [bucket.status and bucket.status.state for bucket in buckets] == [
         "blocked", "blocked", "blocked", "working", "working", "idle",
     ]  # fmt: skip
-    assert density((app(said("working", 5), said("blocked", 90), since=80),), NOW, hours=1, count=2)[0].status is None
-    both = density((quiet, app(said("failure", 58))), NOW, hours=1, count=6)
+    assert density((app(said("working", 5), said("blocked", 90), since=80),), NOW, span=HOUR, count=2)[0].status is None
+    both = density((quiet, app(said("failure", 58))), NOW, span=HOUR, count=6)
     assert [bucket.status and bucket.status.state for bucket in both] == ["blocked"] * 3 + ["failure"] * 3
-    assert density((), NOW, hours=1, count=2) == [(0, None), (0, None)]
+    assert density((), NOW, span=HOUR, count=2) == [(0, None), (0, None)]
 
 
 def test_a_look_reaches_as_far_back_as_there_is_something() -> None:
-    assert reach((app(),), NOW) == 1
-    assert reach((app(said("idle", 10), said("idle", 61)),), NOW) == 3
-    assert reach((app(said("idle", 60 * 23)),), NOW) == 24
-    assert reach((app(said("idle", 10), said("idle", 60 * 100)),), NOW) == 1, "what is older than a day is another day"
+    assert reach((app(),), NOW) == timedelta(minutes=10)
+    assert reach((app(said("idle", 10), said("idle", 61)),), NOW) == 3 * HOUR
+    assert reach((app(said("idle", 60 * 23)),), NOW) == 24 * HOUR
+    assert reach((app(said("idle", 10), said("idle", 60 * 100)),), NOW) == timedelta(minutes=10), (
+        "what is older than a day is another day"
+    )
 
 
 @given(st.lists(st.integers(-5, 3000), max_size=8), st.integers(1, 40), st.sampled_from([1, 3, 24]))
 def test_density_counts_each_report_of_that_time_once(ages: list[int], count: int, hours: int) -> None:
     busy = app(*(said("working", age, f"{place}") for place, age in enumerate(sorted(ages))))
-    buckets = density((busy,), NOW, hours, count)
+    buckets = density((busy,), NOW, hours * HOUR, count)
     assert len(buckets) == count
     assert sum(bucket.reports for bucket in buckets) == sum(0 <= age <= hours * 60 for age in ages)

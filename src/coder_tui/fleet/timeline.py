@@ -11,7 +11,7 @@ from coder_tui.fleet.attention import asks
 from coder_tui.fleet.snapshot import App, Status
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
-_LOOKS = (1, 3, 6, 12, 24)  # hours
+_LOOKS = tuple(timedelta(minutes=minutes) for minutes in (10, 60, 180, 360, 720, 1440))
 _URGENT = ("failure", "working", "complete", "idle")  # after what asks
 
 
@@ -102,17 +102,17 @@ class Bucket(NamedTuple):
     status: Status | None = None
 
 
-def reach(apps: Iterable[App], now: datetime) -> int:
-    """How many hours back a look at these apps pays: 1, 3, 6, 12 or 24."""
-    ages = [(now - status.at).total_seconds() / _HOUR for app in apps for status in app.statuses]
+def reach(apps: Iterable[App], now: datetime) -> timedelta:
+    """How far back a look at these apps pays: ten minutes, 1, 3, 6, 12 or 24 hours."""
+    ages = [now - status.at for app in apps for status in app.statuses]
     oldest = max((age for age in ages if age <= _LOOKS[-1]), default=_LOOKS[0])
-    return next(hours for hours in _LOOKS if oldest <= hours)
+    return next(span for span in _LOOKS if oldest <= span)
 
 
-def density(apps: Iterable[App], now: datetime, hours: int, count: int) -> list[Bucket]:
-    """The last `hours` in `count` buckets, oldest first, the last one up to `now`."""
-    width = timedelta(hours=hours) / count
-    start = now - timedelta(hours=hours)
+def density(apps: Iterable[App], now: datetime, span: timedelta, count: int) -> list[Bucket]:
+    """The last `span` in `count` buckets, oldest first, the last one up to `now`."""
+    width = span / count
+    start = now - span
     reports = [0] * count
     standing: list[Status | None] = [None] * count
 
@@ -122,12 +122,12 @@ def density(apps: Iterable[App], now: datetime, hours: int, count: int) -> list[
             standing[index] = status
 
     for app in apps:
-        for span in timeline(app):
-            until = min(span.until or now, now)
-            first = max(0, (span.since - start) // width)
+        for one in timeline(app):
+            until = min(one.until or now, now)
+            first = max(0, (one.since - start) // width)
             end = max(first + 1, -((start - until) // width))  # what ends with a bucket is not in the next
             for index in range(first, min(count, end)) if until > start else ():
-                stand(index, span.status)
+                stand(index, one.status)
         for status in app.statuses:
             if start <= status.at <= now:
                 reports[min(count - 1, (status.at - start) // width)] += 1

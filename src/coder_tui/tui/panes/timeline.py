@@ -13,7 +13,7 @@ from textual.message import Message
 
 from coder_tui.fleet import attention
 from coder_tui.fleet.snapshot import App, Row, Status
-from coder_tui.fleet.timeline import Told, density, exact_age, merged, reach
+from coder_tui.fleet.timeline import Told, density, exact_age, merged, reach, short_age
 from coder_tui.tui.actions import bindings
 from coder_tui.tui.paint import clock_time, column, fit, spread, wrap
 from coder_tui.tui.states import of_status, path_of
@@ -205,19 +205,17 @@ class TimelinePane(Titled, LineList[Told | None]):
     def _cells(self) -> int:
         return max(1, self.size.width - 19)
 
-    def _hours(self) -> int:
-        return reach(self._apps, self.now) if self.now else 1
-
     def _bucket_seconds(self) -> float:
-        return timedelta(hours=self._hours()).total_seconds() / self._cells()
+        span = reach(self._apps, self.now) if self.now else timedelta(hours=1)
+        return span.total_seconds() / self._cells()
 
     def _strip(self, width: int) -> list[Segment]:
         """The last hours: a bar for each stretch, as high as there were reports, in the colour of how it stood."""
         if self.now is None:
             return []
-        voices, g, hours = self.voices, self.glyphs, self._hours()
-        buckets = density(self._apps, self.now, hours, self._cells())
-        cells = [Segment(f" {f'{hours}h ago':>7}  ", voices["faint"])]
+        voices, g, span = self.voices, self.glyphs, reach(self._apps, self.now)
+        buckets = density(self._apps, self.now, span, self._cells())
+        cells = [Segment(f" {short_age(span):>3} ago  ", voices["faint"])]
         for reports, status in buckets:
             if status is None:
                 cells.append(Segment(" "))
