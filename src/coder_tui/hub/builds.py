@@ -21,6 +21,7 @@ from coder_tui.hub.events import agent_logs_topic, build_logs_topic
 from coder_tui.hub.identity import Site
 from coder_tui.hub.problems import Refused, name_taken, not_found
 from coder_tui.hub.provision import BuildError, check_command, check_directory, insert_agent
+from coder_tui.hub.scribe import Scribe
 from coder_tui.hub.template import Parameters
 from coder_tui.hub.timetable import AUTOSTART, AUTOSTOP, Timetable
 from coder_tui.hub.views import load_builds
@@ -293,8 +294,10 @@ class Builds:
     async def _run_command(self, agent: LiveAgent) -> None:
         hub, began = self._hub, self._hub.clock()
         watch = hub.witnesses.of(agent, agent.slug)
+        scribe = Scribe(hub, agent, watch)
 
         async def ended(code: int) -> None:
+            await scribe.store()
             await watch.ended(code)
             lasted = timedelta(seconds=(hub.clock() - began) // 1_000_000)
             text = f"{agent.slug}: process exited with code {code} after {lasted}"
@@ -303,7 +306,7 @@ class Builds:
 
         socket = hub.agent_sockets.path(agent.id)
         program = agent.program(agent.command, url=hub.url, owner=hub.site.user.username, socket=socket)
-        await hub.sessions.start_managed(agent.id, agent.app_id, program, ended, watch)
+        await hub.sessions.start_managed(agent.id, agent.app_id, program, ended, scribe)
 
 
 def _insert_build(
