@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -35,6 +36,8 @@ class Arranging(Replaying):
         super().__init__()
         self._ui = UiState()  # as it is on disk, or about to be
         self._saving: Timer | None = None
+        self._writing = threading.Lock()
+        self._fault = ""  # why it could not be written, said once
         self.marked: list[Row] = []  # rows that are marked and seen
         self.marked_open = 0  # of them, those with an open alert
 
@@ -86,14 +89,21 @@ class Arranging(Replaying):
 
     def _save(self) -> None:
         self._saving = None
-        self.run_worker(self._write(self._ui), name="ui state", group="save:ui", exclusive=False)
+        self.run_worker(self._write(), name="ui state", group="save:ui")
 
-    async def _write(self, state: UiState) -> None:
+    async def _write(self) -> None:
         try:
-            if self.ui_file is not None:
-                await asyncio.to_thread(self.ui_file.save, state)
+            await asyncio.to_thread(self._save_newest)
         except StorageError as error:
-            self.tell(str(error), error=True)
+            if str(error) != self._fault:
+                self._fault = str(error)
+                self.tell(str(error), error=True)
+
+    def _save_newest(self) -> None:
+        """In any thread: whoever comes last writes what is newest then."""
+        with self._writing:
+            if self.ui_file is not None:
+                self.ui_file.save(self._ui)
 
     def flush(self) -> None:
         """The end: write what waits."""
@@ -101,7 +111,7 @@ class Arranging(Replaying):
             self._saving.stop()
             self._saving = None
             try:
-                self.ui_file.save(self._ui)
+                self._save_newest()
             except StorageError as error:
                 self.log.error(str(error))
 

@@ -31,7 +31,7 @@ class Situation:
 
 
 _PRESENT = frozenset({
-    "acknowledge", "acknowledge_all", "snooze", "mute", "undo", "terminal", "shell", "new_terminal"
+    "acknowledge", "acknowledge_all", "snooze", "mute", "undo", "terminal", "shell", "new_terminal", "reply"
 })  # fmt: skip
 """What cannot be done to the past, beside what is dangerous."""
 
