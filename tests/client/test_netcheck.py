@@ -18,13 +18,13 @@ import trustme
 from coder_tui.client.netcheck import Limits, Netcheck
 from coder_tui.client.netreport import NodeReport, Plan, Report, plan
 from coder_tui.client.resolver import MAX_PENDING, Resolver
-from coder_tui.client.stun_socket import FLOOD
+from coder_tui.client.stun_socket import FLOOD, PAUSES
 from coder_tui.wire.network import DerpMap, DerpNode, DerpRegion
 from tests.client.relay import OK, relay
 from tests.wire.stun_server import StunServer, answer, attribute, honest, message, stun_server
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-QUICK = Limits(resolve=0.2, stun=0.2, https=0.2, all=5.0)
+QUICK = Limits(resolve=0.2, stun=0.2, https=0.2)
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +44,8 @@ def alone(*nodes: DerpNode) -> Plan:
     return Plan(tuple((one.region_id, one) for one in nodes))
 
 
-async def check(*nodes: DerpNode, limits: Limits = QUICK, **options: Any) -> list[NodeReport]:
-    """Every node's report, in the order of `nodes`."""
+async def check(*nodes: DerpNode, limits: Limits | None = None, **options: Any) -> list[NodeReport]:
+    """Every node's report, in the order of `nodes`. `QUICK` is for what will not answer."""
     told: list[NodeReport] = []
     await Netcheck(limits=limits, **options).measure(alone(*nodes), told.append)
     assert len(told) == len(nodes)
@@ -59,8 +59,8 @@ async def test_a_relay_with_stun() -> None:
     assert found.stun4 is not None
     assert found.https.ms is not None
     assert found.stun4.ms is not None
-    assert 0 < found.https.ms < 200
-    assert 0 < found.stun4.ms < 200
+    assert found.https.ms > 0
+    assert found.stun4.ms > 0
     assert str(found.stun4.mapped).startswith("127.0.0.1:")
     assert found.stun6 is None
     assert found.ms == min(found.https.ms, found.stun4.ms)
@@ -140,7 +140,8 @@ BAD_RELAYS: dict[str, tuple[bytes | None, str]] = {
 async def test_bad_relays(kind: str) -> None:
     text, why = BAD_RELAYS[kind]
     async with relay(lambda _: text) as http:
-        [found] = await check(node(derp_port=http.port, stun_port=-1))
+        limits = QUICK if text is None else None
+        [found] = await check(node(derp_port=http.port, stun_port=-1), limits=limits)
     assert found.https is not None
     assert found.https.ms is None
     assert why in found.https.why
@@ -172,7 +173,8 @@ BAD_STUN: dict[str, tuple[Callable[[bytes, str, int], list[bytes]], str]] = {
 async def test_bad_stun_servers(kind: str) -> None:
     reply, why = BAD_STUN[kind]
     async with stun_server(reply) as udp:
-        [found] = await check(node(stun_port=udp.port, stun_only=True))
+        limits = QUICK if kind == "silent" else Limits(stun=0.6)
+        [found] = await check(node(stun_port=udp.port, stun_only=True), limits=limits)
     assert found.stun is not None
     assert found.stun.ms is None
     assert why in found.stun.why
@@ -185,10 +187,11 @@ async def test_an_answer_that_is_lost_is_asked_for_again() -> None:
         return honest(transaction, host, port) if server.asked > 1 else []
 
     async with stun_server(second) as server:
+        began = time.perf_counter()
         [found] = await check(node(stun_port=server.port, stun_only=True), limits=Limits(stun=5))
-    assert server.asked == 2
+    assert server.asked >= 2
     assert found.ms is not None
-    assert found.ms < 300  # since it was sent again, not since the first try
+    assert found.ms / 1000 <= time.perf_counter() - began - PAUSES[0]  # since it was sent again
 
 
 async def test_a_nat_that_maps_each_destination_shows() -> None:
@@ -220,7 +223,7 @@ async def test_a_nat_that_maps_each_destination_shows() -> None:
     ],
 )
 async def test_nodes_that_nobody_can_reach(fields: dict[str, Any], why: str) -> None:
-    [found] = await check(node(**fields), lookup=lambda *_, **__: [(0, 0, 0, "", ("127.0.0.1", 0))])
+    [found] = await check(node(**fields), limits=QUICK, lookup=lambda *_, **__: [(0, 0, 0, "", ("127.0.0.1", 0))])
     assert found.https is not None
     assert why in found.https.why or "a" * 70 in found.host
     assert found.ms is None
@@ -261,6 +264,7 @@ async def test_a_resolver_that_hangs_holds_up_nobody() -> None:
                 node(ipv4=""),
                 node(name="1b", ipv4=""),
                 node(name="1c", derp_port=http.port, stun_port=-1),
+                limits=Limits(resolve=0.2),
                 lookup=lookup,
             )
         assert [one.https.why for one in found if one.https] == ["its name was not resolved in time"] * 2 + [""]
