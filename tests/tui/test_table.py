@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from tests.tui.small_fleet import NOW, StoreSource, agent, app, small_fleet, status, workspace
 from textual.widgets import OptionList
 
@@ -70,7 +71,10 @@ async def test_help_is_the_table_with_the_focused_scope_first() -> None:
         await pilot.pause()
         screen = running.screen
         assert isinstance(screen, HelpScreen)
-        text = screen._table().plain
+        console = Console(width=200)
+        with console.capture() as printed:
+            console.print(screen._table())
+        text = printed.get()
         assert text.startswith("Logs (here)")
         for action in ACTIONS:
             assert f"{action.key_text} " in text

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rich.cells import cell_len
+from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding
@@ -60,23 +62,23 @@ class HelpScreen(ModalScreen[None]):
         dialog.border_title = "Keys"
         dialog.border_subtitle = "esc closes"
 
-    def _table(self) -> Text:
+    def _table(self) -> Group:
         voices = Voices(self.app.theme_variables)
         width = max(cell_len(action.key_text) for action in ACTIONS) + 3
-        text = Text()
+        parts: list[RenderableType] = []
         for name, actions in sections(self._scope, self._actions):
             title = _TITLES.get(name, name.capitalize()) + (" (here)" if name == self._scope != "app" else "")
-            text.append(f"{title}\n", voices.bold("accent"))
+            rows = Table.grid()
+            rows.add_column(width=width + 2)
+            rows.add_column()
             for action in actions:
                 reason = self._reason(action) if action.scope == "app" else ""
-                text.append(f"  {action.key_text:<{width}}", voices["faint"] if reason else voices.bold("bright"))
-                text.append(action.help, voices["faint" if reason else "foreground"])
-                text.append("\n")
+                key = Text(f"  {action.key_text}", voices["faint"] if reason else voices.bold("bright"))
+                rows.add_row(key, Text(action.help, voices["faint" if reason else "foreground"]))
                 if reason:
-                    text.append(f"{'':<{width + 2}}{reason}\n", voices["due"])
-            text.append("\n")
-        text.rstrip()
-        return text
+                    rows.add_row("", Text(reason, voices["due"]))
+            parts += [*([Text()] if parts else []), Text(title, voices.bold("accent")), rows]
+        return Group(*parts)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
