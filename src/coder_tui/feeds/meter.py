@@ -54,6 +54,8 @@ class Meter:
         """The map as it is now, and the region to measure first: the agent's home."""
         if derp_map is not self._map and derp_map != self._map:
             self._rounds = 0
+            if not self._planned.nodes:
+                self._wake.set()  # there was nothing to measure before: no need to wait
         self._map, self._home = derp_map, home
         self._mapped.set()
 

@@ -34,7 +34,7 @@ class NetworkLook:
     async def follow(
         self, agent_id: str, read: AsyncGenerator[Known[Network] | Trouble, None]
     ) -> AsyncGenerator[Known[Network] | Trouble, None]:
-        """`read` again and again, with `GET /derp-map`, `Coordinate` and our netchecks beside it."""
+        """`read` again and again, with the DERP map followed, `Coordinate` and our netchecks beside it."""
         base: Network | None = None
         followed: DerpMap | None = None
         peer: PeerNode | None = None
@@ -54,7 +54,7 @@ class NetworkLook:
                         measured = event
                     case DerpMap() | None:  # None: it cannot be followed, and what is read every half minute is newer
                         followed = event
-                    case PeerNode():
+                    case PeerNode(kind=kind) if kind != "ready":  # that tells nothing of the node
                         peer = event
                 if base is None:
                     continue
@@ -64,13 +64,15 @@ class NetworkLook:
                 yield Known(replace(base, info=info, measured=measured, side=side), self._clock.now())
 
     async def _map(self) -> AsyncGenerator[DerpMap | None, None]:
-        async with aclosing(self._streams.derp_map()) as events:
-            async for event in events:
-                match event:
-                    case Got(value=value):
-                        yield value
-                    case WatchLost() | WatchEnded():
-                        yield None
+        """`GET /derp-map`, which is kept for old clients; where it is gone, `StreamDERPMaps`."""
+        for follow in (self._streams.derp_map, self._tailnet.derp_maps):
+            async with aclosing(follow()) as events:
+                async for event in events:
+                    match event:
+                        case Got(value=value):
+                            yield value
+                        case WatchLost() | WatchEnded():
+                            yield None
 
     async def _peer(self, agent_id: str) -> AsyncGenerator[PeerNode, None]:
         """Where the deployment has no coordinator, or is too old, nothing: the agent's end is known by REST only."""
