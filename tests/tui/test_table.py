@@ -71,7 +71,7 @@ async def test_help_is_the_table_with_the_focused_scope_first() -> None:
         await pilot.pause()
         screen = running.screen
         assert isinstance(screen, HelpScreen)
-        console = Console(width=200)
+        console = Console(width=200, color_system=None)
         with console.capture() as printed:
             console.print(screen._table())
         text = printed.get()
