@@ -130,6 +130,7 @@ class Past:
     def scene(self, moment: datetime) -> Scene:
         """All that a replay shows of that moment. Raises NotFoundError when nothing was recorded before."""
         snapshot = self.at(moment)
+        snapshot.row(Key("", ""))  # finding a row needs an index, which is made here rather than on a screen's loop
         return Scene(moment, snapshot, self.watched(moment), tuple(self._changed(moment)))
 
     def _changed(self, moment: datetime) -> list[Key]:

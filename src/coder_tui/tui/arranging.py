@@ -178,10 +178,12 @@ class Arranging(Replaying):
             self.agents.marks.clear()
             self._marks_changed()
 
-    def keep_marks(self) -> None:
-        """Another fleet is shown: a mark on a row that is gone is gone too; one that a filter hides waits."""
+    def keep_marks(self, *, others: bool) -> None:
+        """Another fleet is shown, or (`others`) other rows: a mark on a row that is gone is gone too; one that a filter
+        hides waits."""
         if self.agents.marks:
-            self.agents.marks &= {row.key for row in self.snapshot.rows}
+            if others:
+                self.agents.marks &= {row.key for row in self.snapshot.rows}
             self._count_marks()
 
     def _marks_changed(self) -> None:
@@ -202,9 +204,9 @@ class Arranging(Replaying):
             self.agents.border_subtitle = words
 
     def _marked_rows(self) -> list[Row]:
-        marks = self.agents.marks
-        found = (self.snapshot.row(key) for key in self.agents.order.keys if key in marks) if marks else ()
-        return [row for row in found if row is not None]
+        order, marks = self.agents.order, self.agents.marks
+        shown = zip(order.items, order.keys, strict=True) if marks else ()
+        return [item for item, key in shown if isinstance(item, Row) and key in marks]
 
     def chosen(self) -> list[Row]:
         """The marked rows that are seen, in the list's order; without any, the selected one."""

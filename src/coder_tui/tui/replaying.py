@@ -172,7 +172,6 @@ class Replaying(Terminals):
         began = self.scene is None
         self.scene = scene
         self.replay_bar.show(scene, self.clock())
-        self.set_class(scene is not None, "-replay")
         self.show_snapshot(scene.snapshot if scene else self.live)
         if began and self.page is Page.TERMINAL:
             self.go(Page.AGENTS)

@@ -48,7 +48,7 @@ class AgentsPane(Marking, LineList[Item]):
     def show(self, rows: Sequence[Row], changed: list[int] | None) -> None:
         """Show these rows; `changed` are the places of those that differ from last time, None when keys differ."""
         self._rows = rows
-        if changed is None:
+        if changed is None or len(changed) > max(_AT_ONCE, len(rows) // 4):
             self._lay_out()
             return
         touched = self.order.update(rows, changed)

@@ -169,7 +169,7 @@ class CockpitScreen(Answering, Selecting):
         self.agents.know(snapshot.deployments)
         self.agents.show(rows, changed)
         self.agents.explain_emptiness(snapshot)
-        self.keep_marks()
+        self.keep_marks(others=changed is None)
         self.keep_selection()
         self._call()
         self._tick()
