@@ -178,10 +178,12 @@ class Pty:
     target: PtyTarget
     sent: list[str] = field(default_factory=list)
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    opened_at: tuple[int, int] = (0, 0)  # the size it began with
     over: asyncio.Event = field(default_factory=asyncio.Event)  # set it to end the program
     text: bytes = b"kira@api:~/api$ git status\r\n \x1b[31mM\x1b[0m migrations/0042_split.py\r\nkira@api:~/api$ "
 
     async def __aiter__(self) -> AsyncIterator[PtyEvent]:
+        self.opened_at = self.sizes[-1]
         yield PtyOpened()
         yield PtyOutput(self.text)
         await self.over.wait()

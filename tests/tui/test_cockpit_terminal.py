@@ -64,6 +64,17 @@ async def test_without_a_terminal_its_keys_say_why_not() -> None:
         assert screen.page is Page.AGENTS
 
 
+async def test_a_program_begins_in_the_size_it_will_have() -> None:
+    async with cockpit(size=(160, 40)) as (pilot, screen, source):
+        before = screen.terminal.screen_widget.size
+        await press(pilot, "t")
+        await until(pilot, lambda: screen.terminal.captures_keys)
+        await pilot.pause()
+        now = screen.terminal.screen_widget.size
+        assert now != before, "being attached gives it room"
+        assert source.ptys[0].opened_at == now
+
+
 async def test_after_the_end_the_footer_has_the_cockpits_keys_and_a_new_shell_takes_them_back() -> None:
     async with cockpit(size=(160, 40)) as (pilot, screen, source):
         await press(pilot, "t")

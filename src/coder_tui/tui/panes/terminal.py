@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from dataclasses import replace
-from datetime import datetime
 from uuid import uuid4
 
 from rich.text import Text
@@ -15,7 +15,6 @@ from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import Worker
 
-from coder_tui.errors import StorageError
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.terminal.core import core_name
 from coder_tui.tui.panes import terminal_record
@@ -119,7 +118,7 @@ class TerminalPane(Typing, can_focus=True):
             size = self._screen.size if self._screen.size.area else _UNSIZED
             session = Session(self._source, target, *size, self._on_change, fresh=fresh)
             name = f"pty {target.title}"
-            worker = self.run_worker(session.run(), name=name, group="stream:pty", exit_on_error=False)
+            worker = self.run_worker(self._run(session), name=name, group="stream:pty", exit_on_error=False)
             entry = self._sessions[target.reconnect] = (session, worker)
         self._sessions.move_to_end(target.reconnect)
         while len(self._sessions) > MAX_SESSIONS:
@@ -134,6 +133,18 @@ class TerminalPane(Typing, can_focus=True):
         self._focus_report(self.has_focus)
         self.mind_copies(session)
         self.tell()
+
+    async def _run(self, session: Session) -> None:
+        # Being shown may change the pane's size, and a program should be told the right one first. By the first of two
+        # refreshes the screen knows of the change, by the second it is made.
+        for _ in range(2):
+            refreshed = asyncio.Event()
+            self.call_after_refresh(refreshed.set)
+            await refreshed.wait()
+        if session is self._session:
+            self._fit()
+            session.tell_size()
+        await session.run()
 
     def next_tab(self, step: int) -> None:
         """Show another terminal of this agent."""
@@ -164,12 +175,10 @@ class TerminalPane(Typing, can_focus=True):
         self.tell()
 
     def _drop(self, reconnect: str) -> None:
-        _, worker = self._sessions.pop(reconnect)
-        worker.cancel()  # closes its stream
+        self._sessions.pop(reconnect)[1].cancel()  # closes its stream
 
     def _on_change(self, session: Session) -> None:
-        if trouble := terminal_record.ended_early(session):
-            self.notify(trouble, severity="error", markup=False, timeout=8)
+        terminal_record.mind(session, self.notify)
         if session.over:
             self._tabs.ended(session.target)
             if session is not self._session:
@@ -207,16 +216,10 @@ class TerminalPane(Typing, can_focus=True):
 
     def record(self) -> None:
         """Record what is shown into a file, from now on; or stop that."""
-        if self._session is None:
-            return
-        try:
-            said = terminal_record.toggle(self._session, datetime.now().astimezone())
-        except StorageError as error:
-            self.notify(str(error), severity="error", markup=False, timeout=8)
-        else:
-            self.notify(said, markup=False, timeout=8)
-        self._screen.repaint()
-        self.tell()
+        if self._session is not None:
+            terminal_record.toggle(self._session, self.notify)
+            self._screen.repaint()
+            self.tell()
 
     # What it says around and over the screen
 
@@ -273,7 +276,7 @@ class TerminalPane(Typing, can_focus=True):
     # Size
 
     def on_terminal_screen_resized(self, event: TerminalScreen.Resized) -> None:
-        """The emulator follows at once, the program when the size has settled."""
+        """The emulator follows at once, and so does the program, but while the size changes on and on."""
         event.stop()
         self._fit()
 
@@ -283,7 +286,10 @@ class TerminalPane(Typing, can_focus=True):
         size = self._screen.size
         self._session.resize(size.width, size.height)
         self._screen.repaint()
-        if self._resizing is not None:
+        if self._resizing is None:
+            # At once, as a terminal would: until it knows, the program writes for a size that is no more.
+            self._session.tell_size()
+        else:
             self._resizing.stop()
         self._resizing = self.set_timer(_RESIZE_SECONDS, self._tell_size)
         self.tell()
