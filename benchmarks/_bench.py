@@ -29,6 +29,11 @@ def median(values: Sequence[float]) -> float:
     return round(statistics.median(values), 6)
 
 
+def as_installed(directory: Path) -> dict[str, str]:
+    """Variables with which modules are compiled once, as an installation does it, whatever this environment says."""
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(directory / "compiled")}
+
+
 @dataclass(frozen=True)
 class Hub:
     """A hub process and its user token."""

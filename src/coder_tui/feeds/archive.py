@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from coder_tui.feeds.past import Past
+if TYPE_CHECKING:
+    from coder_tui.feeds.past import Past
 
 T = TypeVar("T")
 
@@ -36,6 +37,8 @@ class Archive:
 
     def _answer(self, question: Callable[[Past], T]) -> T:
         if self._past is None:
+            from coder_tui.feeds.past import Past
+
             self._past = Past(self._state_dir)
         return question(self._past)
 

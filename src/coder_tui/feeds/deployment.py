@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import CLOCK, Backoff, Clock, sleep_or
@@ -388,6 +387,8 @@ class DeploymentFeed:
 
 def _skew(dated: tuple[datetime, str]) -> int:
     """Seconds a server's clock is ahead of ours by the `Date` of an answer (RFC 9110), in steps that do not flicker."""
+    from email.utils import parsedate_to_datetime
+
     ours, text = dated
     try:
         ahead = (parsedate_to_datetime(text) - ours).total_seconds()

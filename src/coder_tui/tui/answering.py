@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from coder_tui.feeds.source import Way, WayKind, installed
 from coder_tui.fleet.snapshot import Key, Row
 from coder_tui.text import one_line
 from coder_tui.tui.commands import Commands, pty_of_app
-from coder_tui.tui.screens.launch import LaunchScreen
-from coder_tui.tui.screens.reply import Answered, ReplyScreen
 from coder_tui.tui.states import path_of
+
+if TYPE_CHECKING:
+    from coder_tui.tui.screens.reply import Answered
 
 
 class Answering(Commands):
@@ -40,6 +42,8 @@ class Answering(Commands):
             if done is not None:
                 self.tell(done.words)
 
+        from coder_tui.tui.screens.reply import ReplyScreen  # and Textual's editor
+
         self.app.push_screen(ReplyScreen(row, find, send), answered)
 
     async def _type(self, row: Row, text: str) -> None:
@@ -59,5 +63,7 @@ class Answering(Commands):
                 row = self.snapshot.row(key)
                 name = one_line(" ".join(path_of(row))) if row is not None else "It"
                 self.tell(f"{name} runs. t attaches its terminal, r replies to it.")
+
+        from coder_tui.tui.screens.launch import LaunchScreen
 
         self.app.push_screen(LaunchScreen(installed(), self.source.launch), started)

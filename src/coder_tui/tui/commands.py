@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import webbrowser
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 from textual.screen import Screen
 
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.source import PtyTarget, Source, shell_token
-from coder_tui.fleet.explain import explain
 from coder_tui.fleet.snapshot import Alert, Key, Row, Snapshot
 from coder_tui.text import one_line
 from coder_tui.tui.reasons import link_problem
-from coder_tui.tui.screens.explain import ExplainScreen
-from coder_tui.tui.screens.snooze import Snooze, SnoozeScreen
-from coder_tui.tui.screens.workspace import WorkspaceScreen
 from coder_tui.tui.states import path_of
+
+# Dialogs are loaded when they are opened: the first frame does not wait for them.
+if TYPE_CHECKING:
+    from coder_tui.tui.screens.snooze import Snooze
 
 EXTEND_BY = timedelta(hours=1)
 """How far one `x` puts the deadline off."""
@@ -153,6 +153,8 @@ class Commands(Screen[None]):
                 done = f"Snoozed {one_line(what)} {choice.words}. u takes it back."
                 self._stand(lambda: self.source.snooze(alerts, choice.until), done)
 
+        from coder_tui.tui.screens.snooze import SnoozeScreen
+
         self.app.push_screen(SnoozeScreen(what, self.clock()), answered)
 
     def action_mute(self) -> None:
@@ -236,7 +238,9 @@ class Commands(Screen[None]):
         self.run_worker(self._open(uri), name="open-link", group="action:open-link")
 
     async def _open(self, uri: str) -> None:
-        # webbrowser starts a process and may wait for it: not on the screen's loop.
+        import webbrowser
+
+        # It starts a process and may wait for it: not on the screen's loop.
         if not await asyncio.to_thread(webbrowser.open, uri):
             self.app.copy_to_clipboard(uri)
             self.tell(f"No browser answered. Copied {uri}", error=True)
@@ -256,6 +260,9 @@ class Commands(Screen[None]):
         """Show why the row is in its state."""
         row = self.row()
         if row is not None:
+            from coder_tui.fleet.explain import explain
+            from coder_tui.tui.screens.explain import ExplainScreen
+
             self.app.push_screen(ExplainScreen(row, explain(row, self.snapshot, self.time())))
 
     def action_workspace(self) -> None:
@@ -267,6 +274,8 @@ class Commands(Screen[None]):
         def answered(transition: str | None) -> None:
             if transition:
                 self.run_worker(self._build(row, transition), name=f"build-{transition}", group="action:build")
+
+        from coder_tui.tui.screens.workspace import WorkspaceScreen
 
         self.app.push_screen(WorkspaceScreen(row), answered)
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from textual import on
 
 from coder_tui.errors import CoderTuiError, NotFoundError
 from coder_tui.feeds.archive import Archive
-from coder_tui.feeds.past import Past, Scene
 from coder_tui.fleet.snapshot import Row, Snapshot, Status
 from coder_tui.logs.moment import parse_moment
 from coder_tui.tui.actions import ACTIONS
@@ -20,11 +20,14 @@ from coder_tui.tui.layout import Page
 from coder_tui.tui.terminals import Terminals
 from coder_tui.tui.widgets.replay_bar import ReplayBar
 
+if TYPE_CHECKING:
+    from coder_tui.feeds.past import Past, Scene
+
 REPLAY_ACTIONS = {action.name: action for action in ACTIONS if action.scope == "replay"}
 _AHEAD = 8  # steps that may wait while one is looked up
 _MINUTE = timedelta(minutes=1)
 
-Where = Callable[[Past, datetime], datetime]
+Where = Callable[["Past", datetime], datetime]
 """From a moment to the one to show next. Raises NotFoundError when there is none."""
 
 

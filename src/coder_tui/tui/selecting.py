@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.timer import Timer
 from textual.widgets import Input
 
-from coder_tui.feeds.past import Digest
 from coder_tui.fleet.snapshot import Key, Row
 from coder_tui.tui.arranging import Arranging
 from coder_tui.tui.layout import Page
 from coder_tui.tui.widgets.lines import LineList
+
+if TYPE_CHECKING:
+    from coder_tui.feeds.past import Digest
 
 _SETTLE = 0.15  # seconds the selection must rest before streams are opened for it
 

@@ -35,7 +35,6 @@ from coder_tui.tui.panes.ports import PortsPane
 from coder_tui.tui.panes.terminal import Clipboard, TerminalPane
 from coder_tui.tui.panes.timeline import TimelinePane
 from coder_tui.tui.replaying import REPLAY_ACTIONS
-from coder_tui.tui.screens.help import HelpScreen
 from coder_tui.tui.selecting import Selecting
 from coder_tui.tui.uistate import UiFile
 from coder_tui.tui.widgets.filterbar import FilterBar
@@ -278,6 +277,8 @@ class CockpitScreen(Answering, Selecting):
 
     def action_help(self) -> None:
         """Show the keys."""
+        from coder_tui.tui.screens.help import HelpScreen
+
         self.app.push_screen(HelpScreen(self.scope(), self.reason))
 
     def action_palette(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.app import ComposeResult
@@ -11,11 +12,13 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Label, Static
 
-from coder_tui.feeds.past import Scene
 from coder_tui.fleet.snapshot import Row
 from coder_tui.fleet.timeline import exact_age
 from coder_tui.text import one_line
 from coder_tui.tui.states import of_row, path_of
+
+if TYPE_CHECKING:
+    from coder_tui.feeds.past import Scene
 
 
 def heading(scene: Scene, now: datetime) -> str:
