@@ -92,6 +92,7 @@ async def test_the_fleet_as_it_was_and_back(state: Path) -> None:
         assert row.status.message == "Reading models"
         await until(pilot, lambda: "Session started" in screen_text(screen))  # the timeline, as it was
         assert "May I run" not in screen_text(screen)
+        assert "then" in screen_text(screen)  # is where the strip ends
         # what happens meanwhile is not shown, and not lost
         (kira,) = (one for one in source.snapshot.workspaces if one.name == "api-refactor")
         claude = kira.agents[0].apps[0]
@@ -121,6 +122,10 @@ async def test_steps_by_event_and_by_minutes(state: Path) -> None:
         await step("left", ago(seconds=40))
         assert "asks May I run" in screen_text(screen)  # the banner says what happened
         await step("right", ago(seconds=25))
+        await step("right", ago(seconds=8))
+        screen.timeline.action_whose()
+        await until(pilot, lambda: "Renaming fields in serializers.py" in screen_text(screen))
+        await step("left", ago(seconds=25))
         await step("comma", ago(seconds=85))
         await step("less_than_sign", ago(seconds=685))
         await step("full_stop", ago(seconds=625))

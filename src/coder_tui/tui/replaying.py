@@ -13,7 +13,7 @@ from textual import on
 
 from coder_tui.errors import CoderTuiError, NotFoundError
 from coder_tui.feeds.archive import Archive
-from coder_tui.fleet.snapshot import Row, Snapshot, Status
+from coder_tui.fleet.snapshot import App, Row, Snapshot, Status
 from coder_tui.logs.moment import parse_moment
 from coder_tui.tui.actions import ACTIONS
 from coder_tui.tui.layout import Page
@@ -42,7 +42,8 @@ def row_with(row: Row, told: dict[str, tuple[Status, ...]]) -> Row:
     # without a newest one, all were said before the build of then
     since = datetime.max.replace(tzinfo=UTC) if newest is None else None
     app = replace(row.app, statuses=statuses, since=since)
-    return replace(row, app=app, agent=replace(row.agent, apps=(app,)))
+    others = (App(slug, slug, slug, statuses=some) for slug, some in told.items() if slug and slug != app.slug)
+    return replace(row, app=app, agent=replace(row.agent, apps=(app, *others)))
 
 
 class Replaying(Terminals):
@@ -175,6 +176,7 @@ class Replaying(Terminals):
         began = self.scene is None
         self.scene = scene
         self.replay_bar.show(scene, self.clock())
+        self.timeline.ends = "then" if scene else "now"
         self.show_snapshot(scene.snapshot if scene else self.live)
         if began and self.page is Page.TERMINAL:
             self.go(Page.AGENTS)

@@ -50,6 +50,7 @@ class TimelinePane(Titled, LineList[Told | None]):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, classes="pane")
         self.whose = Whose.APP
+        self.ends = "now"  # the last word of the strip
         self._row: Row | None = None
         self._apps: tuple[App, ...] = ()
         self._width = 0
@@ -224,4 +225,4 @@ class TimelinePane(Titled, LineList[Told | None]):
             calls = reports and (attention.asks(status) or status.state == "failure")
             shape = g.of(look.shape) if calls else g.heights[min(reports, len(g.heights) - 1)]
             cells.append(Segment(shape, voices[look.voice]))
-        return [*cells, Segment("  now", voices["faint"])]
+        return [*cells, Segment(f"  {self.ends}", voices["faint"])]
