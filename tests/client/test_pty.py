@@ -229,6 +229,24 @@ async def test_the_end_of_the_program_is_the_end() -> None:
         assert wire.connections == 1, "attaching again would start a fresh shell"
 
 
+async def test_nobody_waits_to_type_into_what_has_ended() -> None:
+    async def last_words(attached: Attached) -> None:
+        await attached.output(b"exited with code 1")
+        await attached.socket.close(1000)
+
+    async with terminal(last_words) as (stream, _):
+        events = aiter(stream)
+        async with asyncio.timeout(10):
+            while not isinstance(await anext(events), PtyOutput):
+                pass
+            stream.send("x" * 100_000)
+            await stream.drain()
+            assert isinstance(await anext(events), PtyEnded)
+            stream.send("more")
+            await stream.drain()
+        await stream.close()
+
+
 async def test_an_agent_that_cannot_be_dialled_is_tried_again() -> None:
     closes = [(1011, "dial agent: timeout"), (1001, "Ping failed"), (1003, "text")]
 

@@ -147,22 +147,28 @@ class PtyStream:
                     await self._attach(socket, again)
                 return  # not reached: attached until closed
             except Closed as closed:
+                again = again or self._attached
+                self._detached()
                 if closed.code == 1000:
                     return self._tell(PtyEnded(closed.reason or "the program ended"))
                 if closed.hopeless:
                     return self._tell(_failure(protocol_mismatch(closed)))
-                again, why = again or self._attached, closed.why
+                why = closed.why
             except CoderTuiError as error:
                 if hopeless(error):
                     return self._tell(_failure(error))
                 why = error.why or error.what
-            self._attached = self._sending = False
-            self._sent.set()
+            self._detached()
             self._tell(PtyLost(why, self._backoff.lost()))
             await self._backoff.pause()
 
     def _query(self) -> dict[str, str | int]:
         return {**self._session, "width": self._size[0], "height": self._size[1]}
+
+    def _detached(self) -> None:
+        """What is typed is dropped now, and who waits for it to be sent waits no more."""
+        self._attached = self._sending = False
+        self._sent.set()
 
     async def _attach(self, socket: ClientConnection, again: bool) -> None:
         # the size in the URL counts for new sessions only, so it is said again

@@ -13,6 +13,7 @@ from coder_tui.terminal.keys import encode_key, encode_paste
 
 _REPLAY = 2.0  # seconds to wait for the first output, which says whether the program wants pastes marked
 _ECHO = 0.5  # seconds to wait until the program shows what was pasted, before the Return key
+_AFTER = 0.02  # seconds in which a terminal that has ended says so
 _BRACKETED, _CURSOR_KEYS = 2004, 1
 
 
@@ -31,6 +32,7 @@ async def type_text(stream: PtyStream, where: str, text: str, *, enter: bool = T
             await listener.output(_ECHO)
             stream.send(encode_key("enter", None, modes).decode())
         await stream.drain()
+        await listener.output(_AFTER)
     finally:
         await listener.close()
 
@@ -42,6 +44,7 @@ async def type_keys(stream: PtyStream, where: str, keys: list[str]) -> None:
         modes = await listener.modes()
         stream.send(b"".join(encode_key(key, None, modes) for key in keys).decode())
         await stream.drain()
+        await listener.output(_AFTER)
     finally:
         await listener.close()
 
