@@ -99,7 +99,9 @@ async def test_every_look_at_a_hub(tmp_path: Path, hub: Peer) -> None:
                 assert value.resource is not None
                 assert (await ports.value(lambda value: True)).ports == ()
                 assert (await containers.value(lambda value: True)).containers == []
-                reached = await network.value(lambda value: value.measured.complete and value.side.endpoints)
+                reached = await network.value(
+                    lambda value: value.measured and value.measured.complete and value.side.endpoints
+                )
                 assert reached.info.derp_map is not None
                 assert reached.round_trip_ms > 0
                 assert reached.side.status == "connected"

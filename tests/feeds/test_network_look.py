@@ -67,9 +67,13 @@ async def test_the_map_the_agents_node_and_what_we_measure_become_one() -> None:
             asyncio.timeout(20),
         ):
             found: Network = await heard.value(
-                lambda value: value.measured.complete and value.measured.report.nodes and value.side.endpoints
+                lambda value: (
+                    value.measured and value.measured.complete and value.measured.report.nodes and value.side.endpoints
+                )
             )
+            assert found.measured is not None
             assert found.measured.report is not None
+            assert found.side is not None
             assert found.side.home == 7
             assert found.side.latency == {7: 12.0}
             assert set(found.measured.report.relays()) == {7}

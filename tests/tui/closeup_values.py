@@ -8,7 +8,8 @@ from ipaddress import IPv4Address
 
 from tests.tui.small_fleet import NOW, ago
 
-from coder_tui.feeds.source import AgentSide, Details, Measured, Network, NodeReport, Ports, Probe, Report, Sample
+from coder_tui.client.netreport import AgentSide, Measured, NodeReport, Probe, Report, Sample
+from coder_tui.feeds.source import Details, Network, Ports
 from coder_tui.wire.agents import (
     DerpLatency,
     ListeningPort,

@@ -59,6 +59,7 @@ def test_the_path_comes_first_with_why_then_warnings_with_their_fix() -> None:
     disabled = MEASURED.info.model_copy(update={"disable_direct_connections": True})
     relayed = lines_of(replace(MEASURED, info=disabled))[1]
     assert (relayed.label, relayed.voice, relayed.aside) == ("relayed by Frankfurt", "quiet", "about 26 ms")
+    assert MEASURED.measured is not None
     running = replace(MEASURED, measured=replace(MEASURED.measured, complete=False, done=1, total=3))
     assert [one.label for one in lines_of(running)][1] == "measuring 1 of 3 nodes…"
     assert not [one for one in lines_of(running) if one.kind == "warning"]  # half a netcheck warns of nothing

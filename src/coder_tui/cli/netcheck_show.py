@@ -11,7 +11,8 @@ from coder_tui.client.credentials import Credentials
 from coder_tui.client.netreport import AgentSide, NodeReport, Probe, Report, home_of, region_name
 from coder_tui.client.verdict import Path, Verdict, Warned
 from coder_tui.text import one_line
-from coder_tui.tui.reach import digits, measured_words
+from coder_tui.tui.plot import digits
+from coder_tui.tui.reach import measured_words
 from coder_tui.wire.base import format_time
 from coder_tui.wire.network import AgentConnectionInfo
 

@@ -11,17 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from coder_tui.client.netreport import AgentSide, Measured
-
 if TYPE_CHECKING:
     # the first frame does not wait for the wire's models
+    from coder_tui.client.netreport import AgentSide, Measured
     from coder_tui.wire.agents import DerpLatency, ListeningPort, WorkspaceAgent, WorkspaceAgentMetadata
     from coder_tui.wire.network import AgentConnectionInfo
     from coder_tui.wire.workspaces import Workspace, WorkspaceResource
 
 T_co = TypeVar("T_co", covariant=True)
-
-NOTHING, UNKNOWN = Measured(), AgentSide()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,5 +71,5 @@ class Network:
     latency: Mapping[str, DerpLatency]
     round_trip_ms: float | None = None
     status: str = ""
-    measured: Measured = NOTHING
-    side: AgentSide = UNKNOWN
+    measured: Measured | None = None
+    side: AgentSide | None = None

@@ -402,8 +402,8 @@ def _prepare(credentials: Credentials, clock: Clock) -> RestClient:
     from anyio.lowlevel import checkpoint
 
     from coder_tui.client import pty, rest, streams, tailnet
-    from coder_tui.feeds import looks
+    from coder_tui.feeds import looks, netreport
 
-    del pty, streams, tailnet, looks
+    del pty, streams, tailnet, looks, netreport
     asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
     return rest.RestClient(credentials, clock=clock)

@@ -23,8 +23,6 @@ from coder_tui.client.events import (
     PtyOpened,
     PtyOutput,
 )
-from coder_tui.client.netreport import EMPTY, AgentSide, Measured, NodeReport, Probe, Report, Sample
-from coder_tui.client.verdict import Path, verdict, warnings
 from coder_tui.feeds.closeups import Details, Known, Network, Ports, Trouble
 from coder_tui.feeds.launch import Launch, installed
 from coder_tui.feeds.replies import Way, WayKind
@@ -34,9 +32,7 @@ if TYPE_CHECKING:
     from coder_tui.wire.containers import ContainerList
 
 __all__ = [
-    "EMPTY",
     "AgentRef",
-    "AgentSide",
     "Details",
     "Known",
     "Launch",
@@ -45,12 +41,8 @@ __all__ = [
     "LogLine",
     "LogMark",
     "LogNote",
-    "Measured",
     "Network",
-    "NodeReport",
-    "Path",
     "Ports",
-    "Probe",
     "PtyEnded",
     "PtyEvent",
     "PtyLost",
@@ -58,16 +50,12 @@ __all__ = [
     "PtyOutput",
     "PtyStream",
     "PtyTarget",
-    "Report",
-    "Sample",
     "Source",
     "Trouble",
     "Way",
     "WayKind",
     "installed",
     "shell_token",
-    "verdict",
-    "warnings",
 ]
 
 

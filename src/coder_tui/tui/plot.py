@@ -10,6 +10,8 @@ SLOT = 15.0
 """Seconds that one standing bar stands for: netchecks are at least so far apart."""
 SLOTS = 40
 """Bars where there is room: ten minutes."""
+PLOT_ROWS = 2
+"""Lines of one series of standing bars."""
 FAILED = math.inf
 """The value of a slot in which it was measured in vain. None: it was not measured."""
 
@@ -71,3 +73,8 @@ def slots_of(points: Sequence[tuple[datetime, float | None]], count: int) -> tup
         if slots[place] is None and slots[place - 1] is not None and slots[place + 1] is not None:
             slots[place] = slots[place + 1]
     return tuple(slots)
+
+
+def digits(ms: float) -> str:
+    """Milliseconds as people read them: near ones with a decimal."""
+    return f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}"

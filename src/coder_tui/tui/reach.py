@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from coder_tui.feeds.source import EMPTY, NodeReport, Path, Probe, verdict, warnings
-from coder_tui.tui.plot import SLOTS, slots_of, top_of
+from coder_tui.feeds.netreport import EMPTY, AgentSide, Measured, NodeReport, Path, Probe, verdict, warnings
+from coder_tui.tui.plot import PLOT_ROWS, SLOTS, digits, slots_of, top_of
 
 if TYPE_CHECKING:
     from coder_tui.feeds.closeups import Network
-    from coder_tui.wire.network import DerpNode, DerpRegion
+    from coder_tui.wire.network import AgentConnectionInfo, DerpNode, DerpRegion
 
 SHOWN = 100
 """Regions that are listed; a map may name thousands."""
-PLOT_ROWS = 2
 
 _STUN, _DERP = 3478, 443  # ports where the map names none (contract: DERPMap)
 _VOICES = {Path.DIRECT: "done", Path.RELAYED: "quiet", Path.API: "foreground", Path.BLOCKED: "failed"}
@@ -48,40 +47,51 @@ class Line:
     row: int = 0
 
 
+class _Seen(NamedTuple):
+    network: Network
+    measured: Measured
+    side: AgentSide
+
+    @property
+    def info(self) -> AgentConnectionInfo:
+        return self.network.info
+
+
 def lines_of(network: Network, wrap: Wrap = lambda text: [text], ellipsis: str = "…") -> list[Line]:
     """All of it. `wrap` breaks a sentence into lines."""
+    seen = _Seen(network, network.measured or Measured(), network.side or AgentSide())
     return [
-        *_path(network, wrap, ellipsis),
-        *_warnings(network, wrap),
-        *_plot(network),
-        *_regions(network, ellipsis),
-        *_facts(network),
+        *_path(seen, wrap, ellipsis),
+        *_warnings(seen, wrap),
+        *_plot(seen),
+        *_regions(seen, ellipsis),
+        *_facts(seen),
     ]
 
 
 # --- the path ---
 
 
-def _path(network: Network, wrap: Wrap, ellipsis: str) -> Iterator[Line]:
+def _path(seen: _Seen, wrap: Wrap, ellipsis: str) -> Iterator[Line]:
     yield Line("heading", "Path")
-    measured, regions = network.measured, network.info.derp_map.regions if network.info.derp_map else {}
+    measured, regions = seen.measured, seen.info.derp_map.regions if seen.info.derp_map else {}
     report = measured.report
     if not measured.complete and any(region.nodes for region in regions.values()):
         how_far = f"measuring {measured.done} of {measured.total} nodes" if measured.total else "measuring"
         yield Line("path", f"{how_far}{ellipsis}", key="path", voice="muted")
         return
-    found = verdict(network.info, report or EMPTY, network.side)
+    found = verdict(seen.info, report or EMPTY, seen.side)
     about = f"about {found.ms:.0f} ms" if found.ms is not None else ""
     yield Line("path", found.what, found.why, "path", _VOICES[found.path], about)
     for text in wrap(f"{found.why[:1].upper()}{found.why[1:]}."):
         yield Line("text", text)
 
 
-def _warnings(network: Network, wrap: Wrap) -> Iterator[Line]:
-    report = network.measured.report
-    if report is None or not network.measured.complete:
+def _warnings(seen: _Seen, wrap: Wrap) -> Iterator[Line]:
+    report = seen.measured.report
+    if report is None or not seen.measured.complete:
         return
-    for place, one in enumerate(warnings(network.info, report, network.side)):
+    for place, one in enumerate(warnings(seen.info, report, seen.side)):
         if not place:
             yield Line("heading", "Warnings")
         for number, text in enumerate(wrap(one.what)):
@@ -94,16 +104,16 @@ def _warnings(network: Network, wrap: Wrap) -> Iterator[Line]:
 # --- over time ---
 
 
-def _plot(network: Network) -> Iterator[Line]:
-    samples = network.measured.samples
+def _plot(seen: _Seen) -> Iterator[Line]:
+    samples = seen.measured.samples
     if not samples:
         return
-    region = _plotted(network)
+    region = _plotted(seen)
     every = [("API round trip", [(one.at, one.round_trip_ms) for one in samples])]
     if region is not None:
         # a round that did not measure this region is a gap
         points = [(one.at, one.regions[region]) for one in samples if region in one.regions]
-        every.append((_name_of(network, region), points))
+        every.append((_name_of(seen, region), points))
     series = [(name, slots_of(points, SLOTS)) for name, points in every]
     top = top_of(value for _, slots in series for value in slots)
     yield Line("heading", "Latency over time", aside=f"full height {top:.0f} ms")
@@ -116,19 +126,19 @@ def _plot(network: Network) -> Iterator[Line]:
     yield Line("axis", "10 min ago", "now")
 
 
-def _plotted(network: Network) -> int | None:
+def _plotted(seen: _Seen) -> int | None:
     """The relay that would carry it: the agent's home, else the nearest."""
-    report = network.measured.report
+    report = seen.measured.report
     if report is None:
         return None
     near = report.relays() or report.regions()
-    if network.side.home in near:
-        return network.side.home
+    if seen.side.home in near:
+        return seen.side.home
     return min(near, key=lambda region: near[region], default=None)
 
 
-def _name_of(network: Network, region: int) -> str:
-    for one in network.info.derp_map.regions.values() if network.info.derp_map else ():
+def _name_of(seen: _Seen, region: int) -> str:
+    for one in seen.info.derp_map.regions.values() if seen.info.derp_map else ():
         if one.region_id == region:
             return one.region_name or one.region_code
     return f"region {region}"
@@ -137,11 +147,11 @@ def _name_of(network: Network, region: int) -> str:
 # --- regions ---
 
 
-def _regions(network: Network, ellipsis: str) -> Iterator[Line]:
-    measured, side = network.measured, network.side
+def _regions(seen: _Seen, ellipsis: str) -> Iterator[Line]:
+    measured, side = seen.measured, seen.side
     report = measured.report or EMPTY
     ours, theirs = report.regions(), side.latency or {}
-    named = network.info.derp_map.regions.values() if network.info.derp_map else ()
+    named = seen.info.derp_map.regions.values() if seen.info.derp_map else ()
     regions = {region.region_id: region for region in named}
     aside = f"measuring {measured.done} of {measured.total}{ellipsis}" if measured.total else ""
     yield Line("heading", "DERP regions", aside=aside)
@@ -161,7 +171,7 @@ def _regions(network: Network, ellipsis: str) -> Iterator[Line]:
     if len(order) > SHOWN:
         yield Line("fact", "And", f"{len(order) - SHOWN} regions more", "more", "muted")
     known = {name for region in regions.values() for name in (region.region_name, region.region_code)}
-    for name, one in network.latency.items():
+    for name, one in seen.network.latency.items():
         if name not in known:
             yield Line(
                 "region",
@@ -219,11 +229,6 @@ def _probe(probe: Probe) -> str:
     return probe.why if probe.ms is None else f"{digits(probe.ms)} ms"
 
 
-def digits(ms: float) -> str:
-    """Milliseconds as people read them: near ones with a decimal."""
-    return f"{ms:.1f}" if ms < 9.95 else f"{ms:.0f}"
-
-
 def node_words(node: DerpNode) -> str:
     """What a node does, on which ports."""
     port = node.derp_port or _DERP
@@ -238,9 +243,9 @@ def node_words(node: DerpNode) -> str:
 # --- facts ---
 
 
-def _facts(network: Network) -> Iterator[Line]:
-    info, side = network.info, network.side
-    report = network.measured.report or EMPTY
+def _facts(seen: _Seen) -> Iterator[Line]:
+    info, side = seen.info, seen.side
+    report = seen.measured.report or EMPTY
     yield Line("heading", "Ways")
     if info.disable_direct_connections:
         yield Line("fact", "Direct", "disabled: everything goes through a relay", "direct", "due")
@@ -249,21 +254,21 @@ def _facts(network: Network) -> Iterator[Line]:
     over = "WebSockets only" if info.derp_force_websockets else "HTTP upgrade, WebSockets where that fails"
     yield Line("fact", "Relays speak", over, "websockets")
     if report.udp is not None:
-        seen = ", ".join(report.public) if report.udp else "UDP does not get through"
-        yield Line("fact", "Our address", seen, "address", "foreground" if report.udp else "due")
+        address = ", ".join(report.public) if report.udp else "UDP does not get through"
+        yield Line("fact", "Our address", address, "address", "foreground" if report.udp else "due")
     if report.hard_nat is not None:
         nat = "maps each destination to another port" if report.hard_nat else "easy: one port for all destinations"
         yield Line("fact", "Our NAT", nat, "nat", "due" if report.hard_nat else "foreground")
     if side.home is not None:
         yield Line(
-            "fact", "Agent's home", _name_of(network, side.home), "home", theirs=(side.latency or {}).get(side.home)
+            "fact", "Agent's home", _name_of(seen, side.home), "home", theirs=(side.latency or {}).get(side.home)
         )
     if side.endpoints is not None:
         addresses = ", ".join(side.endpoints) or "none"
         yield Line("fact", "Agent's addresses", addresses, "endpoints", "foreground" if side.endpoints else "due")
     if side.told_at is not None:
         yield Line("fact", "Agent said so at", f"{side.told_at.astimezone():%Y-%m-%d %H:%M:%S}", "told")
-    trip = report.round_trip_ms if report.round_trip_ms is not None else network.round_trip_ms
+    trip = report.round_trip_ms if report.round_trip_ms is not None else seen.network.round_trip_ms
     if trip is not None:
         yield Line("fact", "API round trip", f"{digits(trip)} ms from here", "api")
     if report.clock_skew is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Hashable, Sequence
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 
@@ -13,8 +14,10 @@ from coder_tui.tui.actions import bindings
 from coder_tui.tui.glyphs import ASCII
 from coder_tui.tui.paint import column, fit, spread, wrap
 from coder_tui.tui.panes.closeup import CloseUp
-from coder_tui.tui.plot import FAILED, SLOTS, bar, standing
-from coder_tui.tui.reach import PLOT_ROWS, Line, digits, lines_of
+from coder_tui.tui.plot import FAILED, PLOT_ROWS, SLOTS, bar, digits, standing
+
+if TYPE_CHECKING:
+    from coder_tui.tui.reach import Line
 
 _LABEL = 20
 _NEAR, _FAR = 50.0, 150.0  # milliseconds: a terminal feels local, and a terminal feels far
@@ -22,7 +25,7 @@ _MS = 9  # cells of a latency
 _ROOMY = 44  # cells between name and latency that are enough for more than a bar
 
 
-class NetworkPane(CloseUp[Line, Network]):
+class NetworkPane(CloseUp["Line", Network]):
     """Asks, and measures, only while it is looked at. The agent's home region is marked."""
 
     BINDINGS = [*bindings("network")]
@@ -35,6 +38,8 @@ class NetworkPane(CloseUp[Line, Network]):
 
     def lay_out(self, value: Network) -> tuple[Sequence[Line], Sequence[Hashable]]:
         """Headings, texts and bars hold no cursor."""
+        from coder_tui.tui.reach import lines_of  # the first frame does not wait for it
+
         sentences = partial(wrap, width=max(20, self.size.width - 8), lines=4, ellipsis=self.glyphs.ellipsis)
         lines = lines_of(value, sentences, self.glyphs.ellipsis)
         return lines, [one.key for one in lines]
