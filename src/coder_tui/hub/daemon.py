@@ -29,7 +29,7 @@ LOCK_FILE = "hub.lock"
 LOG_FILE = "hub.log"
 _LOG_LIMIT = 1 << 20  # bytes; a longer log starts anew with the next hub
 _STEP = 0.02  # seconds between two looks at something no event can be had for
-_children: list[subprocess.Popen[bytes]] = []  # hubs outlive us: keep the handles, nobody waits for them
+_children: dict[int, subprocess.Popen[bytes]] = {}  # hubs that we started, by pid: they may outlive us
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def _launch(data_dir: Path, timeout: float) -> HubAddress | None:
     finally:
         os.close(log)
     if address := read_address(first_line(process, timeout), process.pid):
-        _children.append(process)
+        _children[process.pid] = process
         return address
     try:
         code = process.wait(1.0)
@@ -152,6 +152,8 @@ def stop(data_dir: Path, *, timeout: float = 15.0) -> bool:
                 "the hub did not stop", why=f"process {address.pid} is still there", fix=f"kill -9 {address.pid}"
             )
         time.sleep(_STEP)
+    if child := _children.pop(address.pid, None):
+        child.wait()  # it has let go of the lock, so this is at once: no zombie stays
     return True
 
 
