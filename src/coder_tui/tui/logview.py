@@ -18,7 +18,8 @@ from coder_tui.tui.widgets.footer import FooterBar, Hint
 from coder_tui.tui.widgets.log_paint import Times
 from coder_tui.tui.widgets.log_prompt import FILTER
 
-_KEYS = tuple(action for action in ACTIONS if action.scope == "logs" and action.id != "logs.scope")
+_OURS = ("logs.scope", "logs.status")  # of a log beside others, and beside a timeline
+_KEYS = tuple(action for action in ACTIONS if action.scope == "logs" and action.id not in _OURS)
 
 
 class LogView(App[None], inherit_bindings=False):
