@@ -59,6 +59,11 @@ TABLE: list[tuple[str, dict[str, Any], Said | None]] = [
     ("opencode", {"type": "session.status", "properties": {"status": {"type": "idle"}}}, Said(IDLE)),
     ("opencode", {"type": "session.error", "properties": {"error": {"data": {"message": "e"}}}}, Said("failure", "e")),
     ("opencode", {"type": "permission.asked", "properties": {"permission": "bash"}}, Said(IDLE, "bash", True)),
+    (
+        "opencode",
+        {"type": "permission.asked", "properties": {"permission": "bash", "patterns": ["rm -rf x"]}},
+        Said(IDLE, "bash: rm -rf x", True),
+    ),
     ("opencode", {"type": "question.asked", "properties": {"questions": [{"question": "q"}]}}, Said(IDLE, "q", True)),
     ("opencode", {"type": "permission.replied"}, Said(WORKING)),
     ("aider", {}, Said(IDLE, "ready for input")),

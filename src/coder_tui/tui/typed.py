@@ -13,6 +13,7 @@ from coder_tui.terminal.keys import encode_key, encode_paste
 
 _REPLAY = 2.0  # seconds to wait for the first output, which says whether the program wants pastes marked
 _ECHO = 0.5  # seconds to wait until the program shows what was pasted, before the Return key
+_PAUSE = 0.15  # seconds between what it shows and Return: gemini-cli takes one within 40 ms for pasted
 _AFTER = 0.02  # seconds in which a terminal that has ended says so
 _BRACKETED, _CURSOR_KEYS = 2004, 1
 
@@ -28,8 +29,9 @@ async def type_text(stream: PtyStream, where: str, text: str, *, enter: bool = T
         stream.send(encode_paste(text.rstrip("\n"), modes).decode())
         await stream.drain()
         if enter:
-            # with the text in one piece, some programs take it for a part of that
+            # with the text in one piece, or right behind it, some programs take it for a part of that
             await listener.output(_ECHO)
+            await asyncio.sleep(_PAUSE)
             stream.send(encode_key("enter", None, modes).decode())
         await stream.drain()
         await listener.output(_AFTER)

@@ -24,7 +24,9 @@ def meaning(event: Event) -> Said | None:
             data: object = error.get("data") if isinstance(error, dict) else None
             return Said("failure", (text(data, "message") if isinstance(data, dict) else "") or "session error")
         case "permission.asked" | "permission.updated":
-            return Said("idle", text(properties, "title", "permission") or "asks for a permission", True)
+            what, patterns = text(properties, "title", "permission"), properties.get("patterns")
+            about = patterns[0] if isinstance(patterns, list) and patterns and isinstance(patterns[0], str) else ""
+            return Said("idle", ": ".join(filter(None, (what, about[:2000]))) or "asks for a permission", True)
         case "question.asked":
             asked = properties.get("questions")
             first = asked[0] if isinstance(asked, list) and asked else properties
