@@ -38,14 +38,17 @@ class LocalStream:
         self._fd = -1
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[bytes] = deque()
-        self._room = threading.Semaphore(_AHEAD // _READ)
+        self._room = threading.Event()
         self._arrived = asyncio.Event()
         self._told = False
 
     def _read(self) -> None:
         data = b"\0"
         while data:
-            self._room.acquire()
+            if len(self._waiting) >= _AHEAD // _READ:
+                self._room.clear()
+                if len(self._waiting) >= _AHEAD // _READ:  # still: it was not emptied meanwhile
+                    self._room.wait()
             try:
                 data = os.read(self._fd, _READ)
             except OSError:
@@ -68,8 +71,7 @@ class LocalStream:
             self._arrived.clear()
             self._told = False
             taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if taken:
-                self._room.release(len(taken))
+            self._room.set()
             if data := b"".join(taken):
                 yield PtyOutput(data)
             if taken and not taken[-1]:

@@ -6,6 +6,7 @@ import struct
 from array import array
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 from coder_tui.terminal.core import Color, Style, Underline, safe
@@ -16,10 +17,12 @@ TAG, CLUSTER, BACKGROUND = 3, 1, 2
 STYLE = 0xFFFF << 26
 WIDE, HEAD, TAIL = 3 << 42, 1 << 42, 2 << 42
 LOOK = TAG | STYLE | WIDE  # cells equal in these look the same
-# GhosttyStyle: its size, three colours (tag and union), then eight flags and the underline.
-_STYLE_LAYOUT = struct.Struct("=8x i4xQ i4xQ i4xQ 12s4x")
+# GhosttyStyle: its size, three colours (tag, and red, green and blue or an index), then eight flags and the underline.
+_STYLE_LAYOUT = struct.Struct("=8x " + "i4x3B5x " * 3 + "12s4x")
 _ATTRIBUTES_LAYOUT = struct.Struct("=8? i")
 _UNDERLINES = tuple(Underline)
+_DIRECT = 2  # tag of a colour that is no index
+_NO_TAILS = bytes(0 if kind == 2 else 1 for kind in range(256))
 # Thousands of rows and runs are made per second: this is what their own constructors do, in a quarter of the time.
 new = tuple.__new__
 
@@ -47,7 +50,7 @@ def read(raw: bytes) -> RawRow:
         return RawRow((), _text(packed, width), columns)
     cells = array("Q", raw)
     if packed & _repeat(WIDE, width):
-        columns, cells = _whole(cells)
+        columns, cells = _whole(cells, packed >> 42 & _repeat(3, width))
         width = len(cells)
         packed = int.from_bytes(cells.tobytes(), "little")
     if packed & _repeat(BACKGROUND, width):
@@ -58,9 +61,13 @@ def read(raw: bytes) -> RawRow:
     return RawRow(looks, _text(packed, width), columns)
 
 
-def _whole(cells: array[int]) -> tuple[list[int], array[int]]:
+def _whole(cells: array[int], packed_kinds: int) -> tuple[list[int], array[int]]:
     """The cells without the second halves of wide characters, and their columns. Halves left alone count as narrow."""
     columns = len(cells)
+    kinds = packed_kinds.to_bytes(8 * columns, "little")[::8]
+    if kinds.count(b"\1\2") == kinds.count(b"\1") == kinds.count(b"\2") and b"\3" not in kinds:  # no half is alone
+        firsts = kinds.translate(_NO_TAILS)
+        return list(compress(range(columns), firsts)), array("Q", compress(cells, firsts))
     positions: list[int] = []
     whole = array("Q")
     for x, cell in enumerate(cells):
@@ -95,13 +102,13 @@ def _color(tag: int, value: int) -> Color:
 
 def style(packed: bytes) -> Style:
     """A GhosttyStyle from its bytes."""
-    fg_tag, fg, bg_tag, bg, line_tag, line, attributes = _STYLE_LAYOUT.unpack(packed)
+    fg, r, g, b, bg, r2, g2, b2, line, r3, g3, b3, attributes = _STYLE_LAYOUT.unpack(packed)
     return new(
         Style,
         (
-            _color(fg_tag, fg) if fg_tag else None,
-            _color(bg_tag, bg) if bg_tag else None,
-            _color(line_tag, line) if line_tag else None,
+            (r, g, b) if fg == _DIRECT else r if fg else None,
+            (r2, g2, b2) if bg == _DIRECT else r2 if bg else None,
+            (r3, g3, b3) if line == _DIRECT else r3 if line else None,
             *_attributes(attributes),
         ),
     )
