@@ -141,23 +141,26 @@ class DeploymentFeed:
             self._watches.choose(self._known.values())
 
     async def follow_logs(self, agent_id: str) -> AsyncGenerator[LogEvent, None]:
-        """See `Streams.follow_logs`. Raises UnreachableError while `run()` is not running."""
-        if self._streams is None:
-            raise self._not_running()
+        """See `Streams.follow_logs`; waits for `run()` to be under way. Raises UnreachableError where it cannot be."""
         if agent_id == CHATS:
             yield LogNote(LogMark.FAILED, "a chat has no log of its own")
             return
-        async with aclosing(self._streams.follow_logs(agent_id)) as events:
+        async with aclosing((await self._streamed()).follow_logs(agent_id)) as events:
             async for event in events:
                 yield event
 
     async def follow_build(self, build_id: str) -> AsyncGenerator[LogEvent, None]:
-        """See `Streams.follow_build`. Raises UnreachableError while `run()` is not running."""
-        if self._streams is None:
-            raise self._not_running()
-        async with aclosing(self._streams.follow_build(build_id)) as events:
+        """See `Streams.follow_build`; waits as `follow_logs` does."""
+        async with aclosing((await self._streamed()).follow_build(build_id)) as events:
             async for event in events:
                 yield event
+
+    async def _streamed(self) -> Streams:
+        while self._streams is None:
+            if self.deployment.link.state is LinkState.REFUSED:
+                raise self._not_running()
+            await self._up.wait()
+        return self._streams
 
     async def client(self) -> RestClient:
         """For what a person does now; waits for `run()` to be under way."""
