@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from coder_tui.terminal.core import create_core
@@ -31,6 +31,7 @@ PARTS = [
 ]
 
 
+@example(b"x" * 19 + "e\u0301".encode())
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(PARTS), max_size=25).map(b"".join))
 def test_the_same_cells(data: bytes) -> None:

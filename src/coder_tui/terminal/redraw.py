@@ -26,7 +26,10 @@ def redraw(core: TerminalCore) -> bytes:
                 step = run.width // len(units)
                 parts.append(_sgr(run.style))
                 for index, unit in enumerate(units if step != 1 or run.cluster else [run.text]):
-                    parts.append(f"\x1b[{y + 1};{x + index * step + 1}H{unit}")
+                    parts.append(f"\x1b[{y + 1};{x + index * step + 1}H")
+                    # Without autowrap, a mark after the last column's character would join the one before that.
+                    at_edge = run.cluster and x + run.width == core.columns
+                    parts.append(f"\x1b[?7h{unit}\x1b[?7l" if at_edge else unit)
             x += run.width
     cursor = core.cursor
     parts += ["\x1b[m\x1b]8;;\x1b\\\x1b[?7h", f"\x1b[{cursor.y + 1};{cursor.x + 1}H\x1b[{_SHAPES[cursor.shape]} q"]
