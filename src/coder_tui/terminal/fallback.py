@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 from bittty import Board, MemoryConnection
@@ -18,7 +17,6 @@ from coder_tui.terminal.core import (
     PLAIN,
     RGB,
     UNCHANGED,
-    Color,
     Colors,
     Cursor,
     CursorShape,
@@ -29,11 +27,10 @@ from coder_tui.terminal.core import (
     Point,
     Run,
     Scroll,
-    Style,
-    Underline,
     clamp,
     safe,
 )
+from coder_tui.terminal.fallbackrows import runs
 from coder_tui.text import one_line
 
 _TRACKING = {
@@ -44,13 +41,6 @@ _TRACKING = {
 }
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 _ENCODING = {"utf8": MouseEncoding.UTF8, "sgr": MouseEncoding.SGR, "urxvt": MouseEncoding.URXVT}
-_UNDERLINES = {
-    None: Underline.SINGLE,
-    "double": Underline.DOUBLE,
-    "curly": Underline.CURLY,
-    "dotted": Underline.DOTTED,
-    "dashed": Underline.DASHED,
-}
 
 
 class BitttyCore:
@@ -131,7 +121,7 @@ class BitttyCore:
         if rows:
             cells = self._terminal.view_rows()
             for y in rows:
-                self._shown[y] = _runs(cells[y], self.columns)
+                self._shown[y] = runs(cells[y], self.columns)
         return rows
 
     def _read_cursor(self, offset: int) -> None:
@@ -261,60 +251,3 @@ class BitttyCore:
     def cwd(self) -> str:
         """The working directory as the program told it, cleaned."""
         return one_line(str(self._board.console.cwd or ""))
-
-
-def _runs(cells: Sequence[Any], columns: int) -> list[Run]:
-    runs: list[Run] = []
-    text: list[str] = []
-    current: tuple[Any, int] | None = None
-
-    def flush() -> None:
-        if current is not None:
-            runs.append(Run(safe("".join(text)), _style(current[0]), current[1] * len(text)))
-            text.clear()
-
-    for x, (style, char) in enumerate(cells[:columns]):
-        if char == "" and x:
-            continue
-        width = 2 if x + 1 < len(cells) and cells[x + 1][1] == "" else 1
-        if len(char) > 1:
-            flush()
-            current = None
-            runs.append(Run(safe(char).rstrip("\u200d"), _style(style), width, cluster=True))
-            continue
-        if current is None or current[1] != width or current[0] != style:
-            flush()
-            current = (style, width)
-        text.append(char or " ")
-    flush()
-    missing = columns - sum(run.width for run in runs)
-    if missing > 0:
-        runs.append(Run(" " * missing, PLAIN, missing))
-    return runs
-
-
-def _color(color: Any) -> Color:
-    if color is None or color.mode == "default":
-        return None
-    if color.mode == "indexed":
-        return int(color.value)
-    red, green, blue = color.value
-    return (red, green, blue)
-
-
-@lru_cache(maxsize=4096)
-def _style(style: Any) -> Style:
-    return Style(
-        fg=_color(style.fg),
-        bg=_color(style.bg),
-        underline_color=_color(style.underline_color),
-        underline=_UNDERLINES[style.underline_style] if style.underline else Underline.NONE,
-        bold=bool(style.bold),
-        dim=bool(style.dim),
-        italic=bool(style.italic),
-        blink=bool(style.blink),
-        reverse=bool(style.reverse),
-        invisible=bool(style.conceal),
-        strike=bool(style.strike),
-        link=style.hyperlink or "",
-    )
