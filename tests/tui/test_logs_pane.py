@@ -519,6 +519,26 @@ async def test_one_line_in_full_and_copied() -> None:
         assert screen.pane.app.clipboard == '{\n  "msg": "café",\n  "n": [\n    1\n  ]\n}'
 
 
+async def test_lines_are_marked_one_by_one_and_looked_at() -> None:
+    async with opened(80, 12) as screen:
+        screen.pane.show(row())
+        screen.source.put("a1", LIVE, batch(1, 30), LogNote(LogMark.SAID, "turned over"))
+        await screen.sees("turned over")
+        await screen.pilot.press("y")
+        assert screen.pane.app.clipboard == "line 29"  # no divider
+        await screen.pilot.press("K", "K", "y")
+        assert screen.pane.app.clipboard == "line 27"
+        await screen.pilot.press(*["K"] * 20, "enter", "left", "right", "y")
+        assert screen.pane.app.clipboard == "line 7"
+        await screen.pilot.press("left", "y", "escape")
+        assert screen.pane.app.clipboard == "line 6"
+        await screen.sees("line 6")
+        await screen.pilot.press("g", *["K"] * 99, "y")
+        assert screen.pane.app.clipboard == "line 1"
+        await screen.pilot.press("G", *["J"] * 99)
+        assert screen.lines.current == 29
+
+
 async def test_what_passes_the_filter_is_saved(tmp_path: Path) -> None:
     async with opened() as screen:
         screen.pane.show(row())

@@ -106,6 +106,8 @@ def start(data_dir: Path, *, timeout: float = 20.0) -> HubAddress:
 
 def _launch(data_dir: Path, timeout: float) -> HubAddress | None:
     """A new hub; None when another one took the lock first. Raises HubError when it failed otherwise."""
+    for pid in [pid for pid, child in _children.items() if child.poll() is not None]:
+        del _children[pid]
     log_path = data_dir / LOG_FILE
     log = _open_log(log_path)
     try:

@@ -152,6 +152,8 @@ ACTIONS: tuple[Action, ...] = (
     Action("logs.next", "n", "next hit", "Next hit", scope="logs"),
     Action("logs.previous", "N", "previous hit", "Previous hit", scope="logs"),
     Action("logs.line", "enter", "line", "This line in full: JSON and logfmt taken apart", scope="logs"),
+    Action("logs.next-line", "J", "next line", "Mark the next line: enter and y act on it", scope="logs"),
+    Action("logs.previous-line", "K", "previous line", "Mark the previous line", scope="logs"),
     Action("logs.copy", "y", "copy", "Copy this line", scope="logs"),
     Action("logs.goto", "at", "go to time", "Go to a time: 14:02, or 10m ago", scope="logs", shown_key="@"),
     Action("logs.status", "b", "status then", "What the app said at the time of this line", scope="logs"),

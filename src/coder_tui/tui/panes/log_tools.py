@@ -247,7 +247,15 @@ class LogTools(Widget, can_focus=True):
         """The current line in full."""
         if self.buffer is not None and (number := self.lines.current) >= 0:
             self.lines.mark(number)
-            self.app.push_screen(LogDetail(self.buffer, number))
+            self.app.push_screen(LogDetail(self.buffer, number, self.lines.step))
+
+    def action_next_line(self) -> None:
+        """Mark the next line."""
+        self.lines.step(1)
+
+    def action_previous_line(self) -> None:
+        """Mark the previous line."""
+        self.lines.step(-1)
 
     # --- taking away ---
 

@@ -1,12 +1,7 @@
-"""Paints a log buffer: only the lines in view, with its own scrolling, so that a new line never touches the layout.
-
-The position is a line's number (and, wrapped, a row of that line), so it stays on the same words when old lines are
-dropped and when a filter comes or goes.
-"""
+"""Paints a log buffer: only the lines in view, with its own scrolling, so that a new line never touches the layout."""
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from time import monotonic
 
 from rich.segment import Segment
@@ -18,12 +13,14 @@ from textual.strip import Strip
 from textual.timer import Timer
 from textual.widget import Widget
 
-from coder_tui.logs.buffer import LogBuffer
+from coder_tui.logs.buffer import NOTE, LogBuffer
 from coder_tui.logs.search import Filter
 from coder_tui.tui.glyphs import glyphs
 from coder_tui.tui.paint import wrap
 from coder_tui.tui.widgets import log_bar
-from coder_tui.tui.widgets.log_paint import SOURCES, LogPainter, Times
+from coder_tui.tui.widgets.log_looks import CLASSES, RULES
+from coder_tui.tui.widgets.log_paint import LogPainter, Times
+from coder_tui.tui.widgets.log_place import LogPlace
 from coder_tui.tui.widgets.log_rows import LogRows
 
 _SIDEWAYS = 8  # cells per step
@@ -34,53 +31,18 @@ class LogLines(Widget):
     """The lines of a `LogBuffer`, or those a `Filter` lets through. The owner calls `changed` after appending."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {
-        "logs--time",
-        "logs--trace",
-        "logs--debug",
-        "logs--info",
-        "logs--warn",
-        "logs--error",
-        "logs--note",
-        "logs--mark",
-        "logs--hit",
-        "logs--current",
-        "logs--bar",
-        *(f"logs--source-{index}" for index in range(SOURCES)),
-    }
-    DEFAULT_CSS = """
-    LogLines {
-        height: 1fr;
-        & > .logs--time, & > .logs--trace, & > .logs--debug, & > .logs--info, & > .logs--mark {
-            color: $text-muted;
-        }
-        & > .logs--warn { color: $warning; }
-        & > .logs--error { color: $error; text-style: bold; }
-        & > .logs--note { color: $text-muted; text-style: italic; }
-        & > .logs--hit { background: $warning 40%; }
-        & > .logs--current { text-style: reverse; }
-        & > .logs--bar { color: $text-muted; }
-        & > .logs--source-0 { color: $primary; }
-        & > .logs--source-1 { color: $success; }
-        & > .logs--source-2 { color: $accent; }
-        & > .logs--source-3 { color: $secondary; }
-        & > .logs--source-4 { color: $warning; }
-        & > .logs--source-5 { color: $text-muted; }
-    }
-    """
+    COMPONENT_CLASSES = CLASSES
+    DEFAULT_CSS = RULES
 
     class Moved(Message):
         """The view moved, or took in what changed: `following`, `unseen` and the hits may be others."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.following = True
         self._looks: dict[str, Style] = {}
         self._painter = LogPainter(self._style)
         self._rows = LogRows()
-        self._top = 0  # number of the line at the top
-        self._skip = 0  # rows of it above the view
-        self._seen = 0  # lines below this number have been in view, or were there when following stopped
+        self._place = LogPlace(self._rows, lambda number: len(self._painter.rows(number)))
         self._page: list[Strip] | None = None
         self._drawn: tuple[int, ...] = ()  # what the page was painted from
         self._bar_shape: tuple[tuple[int, int], set[int]] = ((0, 0), set())
@@ -97,7 +59,7 @@ class LogLines(Widget):
         `find`: its hits are marked.
         """
         if buffer is not self._rows.buffer:
-            self.following, self._top, self._skip, self._seen = True, 0, 0, 0
+            self._place.restart()
         if filter is not self._rows.filter:
             self._painter.left = 0
         self._rows.buffer, self._rows.filter, self._rows.find = buffer, filter, find
@@ -139,8 +101,8 @@ class LogLines(Widget):
         if (
             changed
             or self.following
-            or not self._full
-            or self._top < self._rows.oldest
+            or not self._place.full
+            or self._place.top < self._rows.oldest
             or self._place_bar() != self._bar_shape
         ):
             self._repaint()
@@ -150,22 +112,33 @@ class LogLines(Widget):
     def restyle(self) -> None:
         """Everything looks different: theme, width, wrapping, names of sources."""
         self._looks.clear()
-        self._painter.width = self.size.width
+        self._painter.width, self._place.height = self.size
         self._painter.reset()
         self._repaint()
 
     @property
+    def following(self) -> bool:
+        """The newest line stays in view."""
+        return self._place.following
+
+    @property
     def current(self) -> int:
-        """Number of the line that keys act on: the marked one while it is in view, else the last one in view, or -1."""
-        total = self._rows.total
-        if not total:
+        """Number of the line that keys act on: the marked one while it is in view, else the last one in view, or -1.
+
+        Our own dividers are passed over where there is anything else.
+        """
+        rows = self._rows
+        if not rows.total:
             return -1
-        first = self._rows.index(self._top)
-        last = min(first + max(1, self.size.height) - 1, total - 1)
+        first = rows.index(self._place.top)
+        last = min(first + max(1, self.size.height) - 1, rows.total - 1)
         marked = self._painter.current
-        if self._rows.number(first) <= marked <= self._rows.number(last) and self._rows.shows(marked):
+        if rows.number(first) <= marked <= rows.number(last) and rows.shows(marked):
             return marked
-        return max(self._rows.number(last), self._rows.buffer.first)
+        oldest = rows.buffer.first
+        seen = (number for index in range(last, first - 1, -1) if (number := rows.number(index)) >= oldest)
+        numbers = [*seen] or [oldest]
+        return next((number for number in numbers if rows.buffer.line(number, 0).level != NOTE), numbers[0])
 
     def mark(self, number: int) -> None:
         """Make that line the current one."""
@@ -177,17 +150,27 @@ class LogLines(Widget):
         """Make that line, or the next one that passes the filter, the current one, and show it."""
         index = self._rows.index(number)
         self.mark(self._rows.number(index))
-        first = self._rows.index(self._top)
+        first = self._rows.index(self._place.top)
         if not (first <= index < first + self.size.height) or self._painter.wrapped:
-            self._go(max(0, index - self.size.height // 3), 0)
+            self._moved(self._place.go(max(0, index - self.size.height // 3)))
         else:
-            self._stop_following()
+            self._place.stop()
             self._moved()
+
+    def step(self, direction: int) -> int:
+        """Make the next (1) or previous (-1) line the current one and show it; its number, or -1."""
+        number = self.current
+        if number >= 0:
+            if self._painter.current == number:
+                index = self._rows.index(number) + direction
+                number = self._rows.number(min(max(index, 0), self._rows.total - 1))
+            self.reveal(max(number, self._rows.buffer.first))
+        return self.current
 
     def next_hit(self, direction: int) -> int | None:
         """Number of the next (1) or previous (-1) hit of the search that passes the filter; None: there is none."""
-        current = self._painter.current if self._painter.current == self.current else self._top - (direction > 0)
-        return self._rows.next_hit(current, direction)
+        marked = self._painter.current
+        return self._rows.next_hit(marked if marked == self.current else self._place.top - (direction > 0), direction)
 
     def show_times(self, times: Times) -> None:
         """What stands before the lines."""
@@ -207,27 +190,15 @@ class LogLines(Widget):
     @property
     def unseen(self) -> int:
         """Lines that arrived below the view since following stopped."""
-        if self.following:
-            return 0
-        if self._page is None and self.size.height:
+        if not self.following and self._page is None and self.size.height:
             self._page = self._make_page()  # moves the mark of what was seen
-        return len(self._rows.numbers) - bisect_left(self._rows.numbers, self._seen)
+        return self._place.unseen
 
     # --- moving ---
 
     def scroll_rows(self, rows: int) -> None:
         """Move the view down (or up, negative) by rows. At the very end it follows again."""
-        total = self._rows.total
-        if not total or not self.size.height:
-            return
-        index, skip = self._rows.index(self._top), self._skip + rows
-        while skip < 0 and index > 0:
-            index -= 1
-            skip += self._height(index)
-        while index < total - 1 and skip >= self._height(index):
-            skip -= self._height(index)
-            index += 1
-        self._go(index, max(0, skip))
+        self._moved(self._place.scroll(rows))
 
     def scroll_half_page(self, direction: int) -> None:
         """Half a page down (1) or up (-1)."""
@@ -235,17 +206,17 @@ class LogLines(Widget):
 
     def scroll_top(self) -> None:
         """To the oldest line."""
-        self._go(0, 0)
+        self._moved(self._place.go(0))
 
     def follow(self) -> None:
         """To the newest line, and stay there."""
-        self.following = True
+        self._place.following = True
         self._moved()
 
     def scroll_sideways(self, steps: int) -> None:
         """Move the words by steps of eight cells; the time and level stay."""
         left = max(0, self._painter.left + steps * _SIDEWAYS)
-        first = self._rows.index(self._top)
+        first = self._rows.index(self._place.top)
         visible = range(first, min(first + self.size.height, self._rows.total))
         over = self._painter.overhang(self._rows.number(index) for index in visible)
         left = min(left, max(0, -(-over // _SIDEWAYS) * _SIDEWAYS))
@@ -255,49 +226,14 @@ class LogLines(Widget):
 
     def toggle_wrap(self) -> None:
         """Long lines in several rows, or cut."""
-        self._painter.wrapped, self._painter.left, self._skip = not self._painter.wrapped, 0, 0
+        self._painter.wrapped = self._place.wrapped = not self._painter.wrapped
+        self._painter.left = self._place.skip = 0
         self.restyle()
 
-    def _go(self, index: int, skip: int) -> None:
-        if not self._rows.total:
-            return
-        was = self.following, self._top, self._skip
-        bottom = self._bottom()
-        self.following = (index, skip) >= bottom
-        if self.following:
-            index, skip = bottom
-        elif was[0]:
-            self._seen = self._rows.buffer.end
-        self._top, self._skip = self._rows.number(index), skip
-        if was != (self.following, self._top, self._skip):
-            self._moved()
-
-    def _stop_following(self) -> None:
-        if self.following:
-            self.following, self._seen = False, self._rows.buffer.end
-
-    def _moved(self) -> None:
-        self._repaint()
-        self.post_message(self.Moved())
-
-    # --- rows ---
-
-    def _height(self, index: int) -> int:
-        return len(self._painter.rows(self._rows.number(index))) if self._painter.wrapped else 1
-
-    def _bottom(self) -> tuple[int, int]:
-        """Index and skipped rows at which the last row is at the foot of the view."""
-        index, rows, height = self._rows.total, 0, self.size.height
-        if not self._painter.wrapped:
-            return max(0, index - height), 0
-        while index > 0 and rows < height:
-            index -= 1
-            rows += self._height(index)
-        return index, max(0, rows - height)
-
-    @property
-    def _full(self) -> bool:
-        return self._rows.total >= self.size.height
+    def _moved(self, changed: bool = True) -> None:
+        if changed:
+            self._repaint()
+            self.post_message(self.Moved())
 
     # --- painting ---
 
@@ -314,8 +250,8 @@ class LogLines(Widget):
 
     def on_click(self, event: events.Click) -> None:
         """The line under the mouse becomes the current one."""
-        index, y = self._rows.index(self._top), -self._skip
-        while index < self._rows.total and (y := y + self._height(index)) <= event.y:
+        index, y = self._rows.index(self._place.top), -self._place.skip
+        while index < self._rows.total and (y := y + self._place.tall(index)) <= event.y:
             index += 1
         if index < self._rows.total:
             self.mark(self._rows.number(index))
@@ -352,6 +288,7 @@ class LogLines(Widget):
 
     def _make_page(self) -> list[Strip]:
         width, height = self.size
+        self._place.height = height
         self._drawn = self._rows.shape
         if len(self._rows.buffer.sources) != self._painter.sources:
             self._painter.reset()
@@ -362,22 +299,14 @@ class LogLines(Widget):
                 for voice, text in zip(voices, self._note[1:], strict=False)
                 for row in wrap(text, max(1, width - 2), 6)
             ][:height]
-        if self.following:
-            index, skip = self._bottom()
-            self._top, self._skip = self._rows.number(index), skip
-        else:
-            index = self._rows.index(self._top)
-            bottom = self._bottom()  # fewer lines than before: a filter, a higher window
-            index, self._skip = min((index, self._skip), bottom)
+        index, skip = self._place.settle()
         page: list[Strip] = []
-        number = self._top
-        skip = self._skip
-        total = self._rows.total
+        number, total = self._place.top, self._rows.total
         while index < total and len(page) < height:
             number = self._rows.number(index)
             page += self._painter.rows(number)[skip:]
             index, skip = index + 1, 0
-        self._seen = self._rows.buffer.end if self.following else max(self._seen, number + 1)
+        self._place.saw(number)
         del page[height:]
         self._bar_shape = self._place_bar()
         (start, size), marked = self._bar_shape
@@ -391,7 +320,7 @@ class LogLines(Widget):
     def _place_bar(self) -> tuple[tuple[int, int], set[int]]:
         """Where the thumb is, and beside which rows hits of the search lie."""
         height, total = self.size.height, self._rows.total
-        place = log_bar.thumb(height, total, total if self.following else self._rows.index(self._top))
+        place = log_bar.thumb(height, total, total if self.following else self._rows.index(self._place.top))
         return place, log_bar.hit_rows(height, self._rows.numbers, self._rows.hits) if place[1] else set()
 
     def _style(self, name: str) -> Style:

@@ -18,6 +18,7 @@ from coder_tui.logs.buffer import LEVELS, NOTE, LogBuffer, LogView
 from coder_tui.logs.search import Query
 from coder_tui.logs.written import time_of, written_at
 from coder_tui.tui.glyphs import glyphs
+from coder_tui.tui.widgets.log_looks import SOURCES
 
 
 class Times(StrEnum):
@@ -28,8 +29,6 @@ class Times(StrEnum):
     OFF = "no times"
 
 
-SOURCES = 6
-"""Colours for sources: component classes `logs--source-0` and so on."""
 _SHOWN = 64 << 10  # bytes of one line that are painted; the rest is counted
 _SOURCE_CELLS = 16
 _NARROW = 50  # below, levels are one letter and sources make room for the words
@@ -157,7 +156,10 @@ class LogPainter:
     def _base(self, line: LogView) -> Style:
         level = LEVELS[line.level]
         told = level in ("trace", "debug") or (level in ("warn", "error") and not self.levels)
-        return self._style(f"logs--{level}" if told else "")
+        style = self._style(f"logs--{level}" if told else "")
+        if line.number == self.current and not (self._level_cells or self._time_cells):  # nothing else shows the mark
+            style += self._style("logs--current")
+        return style
 
     def _body(self, line: LogView) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
