@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from rich.cells import cell_len
-from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
+from rich.segment import Segment
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.screen import ModalScreen
-from textual.widgets import Static
 
 from coder_tui.tui.actions import ACTIONS, Action
-from coder_tui.tui.paint import Voices
+from coder_tui.tui.paint import Voices, column, wrap
+from coder_tui.tui.widgets.line_view import LineView
 
 _TITLES = {
     "app": "Everywhere",
@@ -53,33 +51,58 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """One scrolling dialog."""
-        with VerticalScroll(classes="dialog", id="help"):
-            yield Static(self._table(), markup=False)
-
-    def on_mount(self) -> None:
-        """Name it."""
-        dialog = self.query_one("#help")
-        dialog.border_title = "Keys"
-        dialog.border_subtitle = "esc closes"
-
-    def _table(self) -> Group:
-        voices = Voices(self.app.theme_variables)
-        width = max(cell_len(action.key_text) for action in ACTIONS) + 3
-        parts: list[RenderableType] = []
-        for name, actions in sections(self._scope, self._actions):
-            title = _TITLES.get(name, name.capitalize()) + (" (here)" if name == self._scope != "app" else "")
-            rows = Table.grid()
-            rows.add_column(width=width + 2)
-            rows.add_column()
-            for action in actions:
-                reason = self._reason(action) if action.scope == "app" else ""
-                key = Text(f"  {action.key_text}", voices["faint"] if reason else voices.bold("bright"))
-                rows.add_row(key, Text(action.help, voices["faint" if reason else "foreground"]))
-                if reason:
-                    rows.add_row("", Text(reason, voices["due"]))
-            parts += [*([Text()] if parts else []), Text(title, voices.bold("accent")), rows]
-        return Group(*parts)
+        self._lines = HelpLines(self._scope, self._reason, self._actions, Voices(self.app.theme_variables))
+        yield self._lines
 
     def action_scroll(self, lines: int) -> None:
         """Scroll by lines."""
-        self.query_one("#help").scroll_relative(y=lines, animate=False)
+        self._lines.scroll(lines)
+
+
+class HelpLines(LineView[list[Segment]]):
+    """The table, laid out for a width: what is too long goes on under itself."""
+
+    def __init__(self, scope: str, reason: Callable[[Action], str], actions: Iterable[Action], voices: Voices) -> None:
+        super().__init__(id="help", classes="dialog")
+        self.voices = voices
+        self.border_title, self.border_subtitle = "Keys", "esc closes"
+        self._parts = [
+            (name, name == scope, [(action, reason(action) if action.scope == "app" else "") for action in some])
+            for name, some in sections(scope, actions)
+        ]
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As high as its lines."""
+        return len(self._laid_out(width))
+
+    def on_resize(self) -> None:
+        """Lay out anew."""
+        self.items = self._laid_out(self.size.width)
+        self._starts = list(range(len(self.items) + 1))
+        self.scroll(0)
+        self.refresh()
+
+    def scroll(self, lines: int) -> None:
+        """Scroll by lines, as far as there are some."""
+        self._scroll(lines)
+
+    def paint(self, index: int, line: int, width: int) -> list[Segment]:
+        """As it was laid out."""
+        return self.items[index]
+
+    def _laid_out(self, width: int) -> list[list[Segment]]:
+        voices, found = self.voices, list[list[Segment]]()
+        first = max(cell_len(action.key_text) for action in ACTIONS) + 5
+        room = max(1, width - first - 1)  # one for the scroll bar
+        for name, here, actions in self._parts:
+            title = _TITLES.get(name, name.capitalize()) + (" (here)" if here and name != "app" else "")
+            found += [*([[]] if found else []), [Segment(title, voices.bold("accent"))]]
+            for action, reason in actions:
+                style = voices["faint"] if reason else voices.bold("bright")
+                key = Segment(f"  {column(action.key_text, first - 2)}", style)
+                for text in wrap(action.help, room, 9):
+                    found.append([key, Segment(text, voices["faint" if reason else "foreground"])])
+                    key = Segment(" " * first)
+                if reason:
+                    found += [[key, Segment(text, voices["due"])] for text in wrap(reason, room, 9)]
+        return found
