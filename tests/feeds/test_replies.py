@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from coder_tui.client.rest import RestClient
-from coder_tui.errors import ApiError, NotFoundError, UsageError
+from coder_tui.errors import ApiError, HubError, NotFoundError, UsageError
 from coder_tui.feeds.launch import Launch, installed
 from coder_tui.feeds.replies import Way, WayKind, send, ways
 from coder_tui.feeds.source import PtyTarget
@@ -47,6 +47,8 @@ async def test_launch_then_answer(tmp_path: Path, hub: Peer) -> None:
                 await source.launch(Launch(words, tmp_path, "Not a name"))
             with pytest.raises(UsageError, match="no directory"):
                 await source.launch(Launch(words, tmp_path / "nowhere"))
+            with pytest.raises(HubError, match="no-such-command not found"):
+                await source.launch(Launch(("no-such-command",), tmp_path))
             key = await source.launch(Launch(words, tmp_path, app="reader", agentapi=api.url))
             again = await source.launch(Launch(("sleep 600",), tmp_path))
             assert (key.agent, key.app, again.app) == ("main", "reader", "sleep")
@@ -55,7 +57,7 @@ async def test_launch_then_answer(tmp_path: Path, hub: Peer) -> None:
             assert row is not None
             assert row.agent is not None
             assert row.app is not None
-            names = {one.name for one in snapshot.workspaces}
+            names = {one.name for one in snapshot.workspaces if one.agents}
             assert len(names) == 2
             assert all(name.startswith(row.workspace.name) for name in names)
 

@@ -11,11 +11,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from coder_tui.errors import ApiError, HubError, NotFoundError, UsageError
+from coder_tui.errors import ApiError, CoderTuiError, HubError, NotFoundError, UsageError
 from coder_tui.text import one_line
 
 if TYPE_CHECKING:
@@ -58,16 +59,19 @@ async def start(client: RestClient, wanted: Launch) -> Workspace:
     what = await asyncio.to_thread(body, wanted)
     for name in names:
         try:
-            return await create(client, what.model_copy(update={"name": name}))
+            return await create(client, what.model_copy(update={"name": name}), keep=False)
         except ApiError as error:
             if error.status != 409 or name == names[-1]:
                 raise
     raise NotFoundError("no name is free")  # not reached: there is a name
 
 
-async def create(client: RestClient, wanted: CreateWorkspace) -> Workspace:
-    """Create the workspace and wait until it runs. Raises ApiError (409: the name is taken), HubError."""
-    from coder_tui.wire.workspaces import JobStatus
+async def create(client: RestClient, wanted: CreateWorkspace, *, keep: bool = True) -> Workspace:
+    """Create the workspace and wait until it runs; without `keep`, one that does not start is deleted.
+
+    Raises ApiError (409: the name is taken), HubError.
+    """
+    from coder_tui.wire.workspaces import CreateWorkspaceBuild, JobStatus, Transition
 
     try:
         async with asyncio.timeout(PATIENCE):
@@ -80,6 +84,9 @@ async def create(client: RestClient, wanted: CreateWorkspace) -> Workspace:
         why = f"it did not start within {PATIENCE:g} s"
         raise HubError(f"{wanted.name} is not running yet", why=why, fix="look with `coder-tui ls`") from None
     if build.job.status != JobStatus.SUCCEEDED:
+        if not keep:
+            with suppress(CoderTuiError):  # what is wrong is said below
+                await client.create_build(made.id, CreateWorkspaceBuild(transition=Transition.DELETE))
         raise HubError(f"{made.name} did not start", why=one_line(build.job.error) or build.job.status)
     return made
 

@@ -12,22 +12,13 @@ from collections.abc import Mapping
 from http.client import HTTPException
 
 from coder_tui.errors import CoderTuiError
-from coder_tui.report.hooks import Event, text
+from coder_tui.report.hooks import Event, subject, text
 from coder_tui.report.reporter import Reporter
 from coder_tui.text import one_line
 
 PATIENCE = 605.0
 """Seconds to wait: a little more than the hub, which ends it; the hook's timeout in Claude's configuration is less."""
 _BEHAVIORS = ("allow", "deny")
-
-
-def subject(event: Event) -> str:
-    """What would be done: the tool and what it is given, not the model's own description, which proves nothing."""
-    name, given = text(event, "tool_name"), event.get("tool_input")
-    if not isinstance(given, dict) or not given:
-        return name
-    main = text(given, "command", "file_path", "notebook_path", "url")
-    return f"{name}: {main or json.dumps(given, ensure_ascii=False)}" if name else ""
 
 
 def decision(event: Event, app: str, environ: Mapping[str, str] = os.environ) -> str:

@@ -68,6 +68,15 @@ def tool(event: Event) -> str:
     return f"{name}: {about}" if about else name
 
 
+def subject(event: Event) -> str:
+    """What would be done: the tool and what it is given, not the model's own description, which proves nothing."""
+    name, given = text(event, "tool_name"), event.get("tool_input")
+    if not isinstance(given, dict) or not given:
+        return name
+    main = text(given, "command", "file_path", "notebook_path", "url")
+    return f"{name}: {main or json.dumps(given, ensure_ascii=False)}" if name else ""
+
+
 def question(event: Event) -> str:
     """The first question an agent asks with a tool for that."""
     given = event.get("tool_input")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coder_tui.report.hooks import Event, Said, question, text, tool
+from coder_tui.report.hooks import Event, Said, question, subject, text, tool
 
 _ASKING = frozenset({"AskUserQuestion", "ExitPlanMode"})
 _ASKS = frozenset({"permission_prompt", "elicitation_dialog", "elicitation_url_dialog", "agent_needs_input"})
@@ -13,7 +13,7 @@ def meaning(event: Event) -> Said | None:
     if text(event, "agent_id"):
         # a permission is asked of the person, whoever needs it
         asks = event.get("hook_event_name") == "PermissionRequest"
-        return Said("idle", f"may it use {tool(event)}?", True) if asks else None
+        return Said("idle", f"may it use {subject(event)}?", True) if asks else None
     match event.get("hook_event_name"):
         case "SessionStart":
             # compaction happens in the middle of a turn
@@ -27,7 +27,7 @@ def meaning(event: Event) -> Said | None:
         case "PostToolUseFailure":
             return Said("idle", "interrupted") if event.get("is_interrupt") is True else Said("working", tool(event))
         case "PermissionRequest":
-            return Said("idle", f"may it use {tool(event)}?", True)
+            return Said("idle", f"may it use {subject(event)}?", True)
         case "Elicitation":
             return Said("idle", text(event, "message"), True)
         case "Notification" if event.get("notification_type") in _ASKS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coder_tui.report.hooks import Event, Said, text, tool
+from coder_tui.report.hooks import Event, Said, subject, text, tool
 
 
 def meaning(event: Event) -> Said | None:
@@ -11,7 +11,7 @@ def meaning(event: Event) -> Said | None:
         return Said("idle", text(event, "last-assistant-message"))
     if text(event, "agent_id"):
         asks = event.get("hook_event_name") == "PermissionRequest"
-        return Said("idle", f"may it use {tool(event)}?", True) if asks else None
+        return Said("idle", f"may it use {subject(event)}?", True) if asks else None
     match event.get("hook_event_name"):
         case "SessionStart":
             return None if event.get("source") == "compact" else Said("idle")
@@ -20,7 +20,7 @@ def meaning(event: Event) -> Said | None:
         case "PreToolUse" | "PostToolUse" | "PreCompact":
             return Said("working", tool(event))
         case "PermissionRequest":
-            return Said("idle", f"may it use {tool(event)}?", True)
+            return Said("idle", f"may it use {subject(event)}?", True)
         case "Stop":
             return Said("idle", text(event, "last_assistant_message"))
         case _:

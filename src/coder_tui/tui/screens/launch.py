@@ -78,12 +78,11 @@ class LaunchScreen(ModalScreen[Key]):
         chosen = self._field("command").value
         for name in self._offered:
             text.append(name, voices.bold("bright") if name == chosen else voices["muted"]).append("  ")
-        text.append("up and down choose", voices["faint"])
         self.query_one("#launch-offered", Static).update(text)
         fault = self.query_one("#launch-fault", Static)
         fault.display = bool(self._fault)
         fault.update(Text(self._fault, voices["failed"]))
-        words = "Starting ..." if self._busy else "enter starts  tab next field  esc closes"
+        words = "Starting ..." if self._busy else "up/down choose  enter starts  tab next field  esc closes"
         self.query_one("#launch").border_subtitle = words
 
     def action_offer(self, step: int) -> None:
@@ -91,7 +90,8 @@ class LaunchScreen(ModalScreen[Key]):
         field = self._field("command")
         now = self._offered.index(field.value) if field.value in self._offered else -step if step > 0 else 0
         field.value = self._offered[(now + step) % len(self._offered)]
-        field.focus()
+        if not field.has_focus:  # else the focus would come back after a key that is pressed at once
+            field.focus()
         field.action_end()
 
     @on(Input.Submitted)
