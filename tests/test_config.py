@@ -61,6 +61,7 @@ def test_the_place_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         ("theme = 3", "theme: expected text"),
         ("history_days = -1", "history_days: expected a number of days"),
         ("history_days = true", "history_days: expected a number of days"),
+        ("log_megabytes = 0", "log_megabytes: expected a number of megabytes, 1 to 4096"),
     ],
 )
 def test_errors_name_file_and_key(tmp_path: Path, text: str, words: str) -> None:

@@ -6,6 +6,7 @@ quiet_after = "10m"           # a working agent that says nothing for this long 
 due_within = "30m"            # a deadline this near is `due`
 clipboard = "ask"             # programs in terminals may copy (OSC 52): allow, ask (once per terminal), deny
 history_days = 14             # how long what was seen is kept for replay, digest and stats; 0 keeps nothing
+log_megabytes = 64            # of each log that stay in memory while it is looked at; older lines are dropped
 
 [deployments.acme]
 url = "https://dev.acme.io"
@@ -96,12 +97,19 @@ def _days(value: object) -> int:
     return value
 
 
+def _megabytes(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 4096:
+        raise ValueError("expected a number of megabytes, 1 to 4096")
+    return value
+
+
 _CONFIG: Mapping[str, Callable[[object], object]] = {
     "theme": _text,
     "quiet_after": _duration,
     "due_within": _duration,
     "clipboard": _clipboard,
     "history_days": _days,
+    "log_megabytes": _megabytes,
 }
 _DEPLOYMENT: Mapping[str, Callable[[object], object]] = {
     "url": _filled,
@@ -146,6 +154,7 @@ class Config:
     due_within: timedelta = timedelta(minutes=30)
     clipboard: Literal["allow", "ask", "deny"] = "ask"
     history_days: int = 14
+    log_megabytes: int = 64
     notify: Settings = field(default_factory=Settings)
     path: Path = Path("config.toml")
 

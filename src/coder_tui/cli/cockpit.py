@@ -56,6 +56,7 @@ async def _show(arguments: Namespace, config: Config, credentials: Sequence[Cred
             theme=config.theme,
             calls=config.notify,
             clipboard=config.clipboard,
+            log_bytes=config.log_megabytes << 20,
             state_dir=state_dir(),
         )
     finally:

@@ -23,6 +23,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from coder_tui.cli.signals import EndSignals
 from coder_tui.feeds.source import Source
+from coder_tui.logs.buffer import DEFAULT_LIMIT
 from coder_tui.notify.records import QUERY, Sieve
 from coder_tui.notify.settings import Settings
 from coder_tui.tui import app as tui_app
@@ -148,6 +149,7 @@ async def show(
     read_only: bool,
     theme: str,
     clipboard: Clipboard = "ask",
+    log_bytes: int = DEFAULT_LIMIT,
     calls: Settings = Settings(),
     state_dir: Path | None = None,
 ) -> None:
@@ -162,6 +164,7 @@ async def show(
         read_only=read_only,
         theme=theme or None,
         clipboard=clipboard,
+        log_bytes=log_bytes,
         state_dir=state_dir,
     )
     await drive(app, signals, seconds)

@@ -19,6 +19,7 @@ from textual.theme import Theme
 from coder_tui.errors import CoderTuiError
 from coder_tui.feeds.archive import Archive
 from coder_tui.feeds.source import Source
+from coder_tui.logs.buffer import DEFAULT_LIMIT
 from coder_tui.notify.records import CLEAR
 from coder_tui.notify.settings import Settings, looking
 from coder_tui.tui import ansi, themes
@@ -65,6 +66,7 @@ class CockpitApp(App[None], inherit_bindings=False):
         read_only: bool = False,
         theme: str | None = None,
         clipboard: Clipboard = "ask",
+        log_bytes: int = DEFAULT_LIMIT,
         clock: Callable[[], datetime] = _utc_now,
         calls: Settings = Settings(),
         state_dir: Path | None = None,
@@ -95,6 +97,7 @@ class CockpitApp(App[None], inherit_bindings=False):
             note=title_note,
             read_only=read_only,
             clipboard=clipboard,
+            log_bytes=log_bytes,
             archive=Archive(state_dir) if state_dir else None,
             ui_file=UiFile(state_dir) if state_dir else None,
         )

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from coder_tui.feeds.archive import Archive
 from coder_tui.feeds.source import Source
 from coder_tui.fleet.snapshot import Alert, Snapshot
+from coder_tui.logs.buffer import DEFAULT_LIMIT
 from coder_tui.tui import reasons
 from coder_tui.tui.actions import ACTIONS, BY_ID, Action, bindings
 from coder_tui.tui.answering import Answering
@@ -62,12 +63,13 @@ class CockpitScreen(Answering, Selecting):
         note: str = "",
         read_only: bool = False,
         clipboard: Clipboard = "ask",
+        log_bytes: int = DEFAULT_LIMIT,
         archive: Archive | None = None,
         ui_file: UiFile | None = None,
     ) -> None:
         super().__init__()
         self.archive, self.ui_file = archive, ui_file
-        self.clipboard = clipboard
+        self.clipboard, self.log_bytes = clipboard, log_bytes
         self.source, self.clock, self.note, self.read_only = source, clock, note, read_only
         self.snapshot: Snapshot = source.snapshot
         self.live = source.snapshot
@@ -84,7 +86,7 @@ class CockpitScreen(Answering, Selecting):
         self.needs, self.agents, self.filter = NeedsPane(id="needs"), AgentsPane(id="agents"), FilterBar(id="filter")
         self.timeline = TimelinePane(id="timeline")
         self.logs, self.terminal = (
-            LogsPane(self.source, id="logs"),
+            LogsPane(self.source, id="logs", limit=self.log_bytes),
             TerminalPane(self.source, clipboard=self.clipboard, id="terminal"),
         )
         self.closeups = {
