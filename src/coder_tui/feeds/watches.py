@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from coder_tui.client.backoff import Backoff, Clock
@@ -86,7 +87,7 @@ class Watches:
             used = row.last_used_at.timestamp() if row.last_used_at else 0.0
             return row.id not in wanted, row.build_status not in _MINE, row.id not in self._open, -used
 
-        chosen = {row.id for row in sorted(known, key=need)[:WATCHES]}
+        chosen = {row.id for row in nsmallest(WATCHES, known, key=need)}
         now = self._clock.monotonic()
         for workspace_id, watch in list(self._open.items()):
             expired = watch.ended_at is not None and now - watch.ended_at >= _AGAIN
