@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from coder_tui.hub.identity import unknown_agent
-from coder_tui.hub.sessions import Program
+from coder_tui.hub.session import Program
 from coder_tui.hub.template import Parameters
 
 

@@ -27,7 +27,8 @@ from coder_tui.hub.pending import Pending
 from coder_tui.hub.permissions import Permissions
 from coder_tui.hub.pictures import Pictures
 from coder_tui.hub.resume import ResumeTokens
-from coder_tui.hub.sessions import GRACE, HANGUP_GRACE, Sessions
+from coder_tui.hub.session import HANGUP_GRACE
+from coder_tui.hub.sessions import GRACE, Sessions
 from coder_tui.hub.signed import Tickets
 from coder_tui.hub.snapshots import Snapshots
 from coder_tui.hub.standings import Refusals

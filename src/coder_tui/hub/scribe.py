@@ -20,7 +20,7 @@ from coder_tui.wire.logs import LogLevel
 
 if TYPE_CHECKING:
     from coder_tui.hub.core import Hub
-    from coder_tui.hub.sessions import Observer
+    from coder_tui.hub.session import Observer
 
 log = logging.getLogger(__name__)
 

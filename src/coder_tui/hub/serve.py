@@ -25,7 +25,8 @@ from coder_tui.hub.app import create_app
 from coder_tui.hub.clock import Clock
 from coder_tui.hub.core import TOKEN_FILE, Hub
 from coder_tui.hub.protocols import HttpProtocol, SocketProtocol
-from coder_tui.hub.sessions import GRACE, HANGUP_GRACE
+from coder_tui.hub.session import HANGUP_GRACE
+from coder_tui.hub.sessions import GRACE
 from coder_tui.paths import ensure_private, write_private
 
 LOCK_FILE, INFO_FILE, PORT_FILE = "hub.lock", "hub.json", "hub.port"

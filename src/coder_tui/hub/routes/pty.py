@@ -16,7 +16,7 @@ from coder_tui.hub.core import Hub
 from coder_tui.hub.engine import NAME, USER, EngineError, exec_argv
 from coder_tui.hub.problems import Refused
 from coder_tui.hub.routes.agents import check_connected, the_agent
-from coder_tui.hub.sessions import Program, Session
+from coder_tui.hub.session import Program, Session
 from coder_tui.hub.signed import PARAMETER
 from coder_tui.hub.web import Socket, cancelled, path_uuid, query_int, query_uuid, receive_data, route
 from coder_tui.wire.pty import MAX_CELLS, PtyRequestDecoder
