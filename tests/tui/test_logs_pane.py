@@ -610,10 +610,22 @@ async def test_a_build_is_followed_where_no_agent_is_with_its_stages() -> None:
             screen.source.put("b7", LogBatch((line(number, f"{stage} {number}", source=stage),)), LIVE)
         screen.source.put("b7", LogNote(LogMark.ENDED), None)
         await screen.sees("end of the log")
-        rules = [text[12:].strip("─ ") for text in screen.rows if "──" in text]
-        took = ["Queued", "Apply: Queued took 2.0 s", "Done: Apply took 2.0 s", "end of the log: Done took 0.0 s"]
-        assert rules == took
+        rules = [text[12:].strip("─ ") for text in screen.rows if text]
+        assert rules == [
+            "Queued · 2 lines (enter)",
+            "Apply: Queued took 2.0 s · 2 lines (enter)",
+            "Done: Apply took 2.0 s · 1 line (enter)",
+            "end of the log: Done took 0.0 s",
+        ]
         assert (screen.title, screen.subtitle) == ("Logs: build 7", "ended")
+        await screen.pilot.press("K", "K", "enter")
+        await screen.sees("Done 5")
+        await screen.pilot.press("enter")
+        await screen.until(lambda: "Done 5" not in screen.text)
+        await screen.pilot.press("slash", *"apply", "enter")
+        await screen.sees("Apply 4")
+        await screen.pilot.press("slash", "escape")
+        await screen.until(lambda: "Apply 4" not in screen.text)
         screen.pane.show(row())
         await screen.until(lambda: ("acme", "a1") in screen.source.opened)
 

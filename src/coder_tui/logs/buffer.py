@@ -118,6 +118,8 @@ class LogBuffer:
         """Display names by source id."""
         self.notes: list[int] = []
         """Numbers of our own dividers, ascending; those of dropped ones too."""
+        self.grouped = False
+        """Dividers name the source of the lines below: a build's stages."""
         self._chunks: deque[_Chunk] = deque([_Chunk(0)])
         self._bytes = 0
         self._sources = _Indices()

@@ -81,6 +81,8 @@ class LogState:
 
     def _begin_stage(self, tail: Tail, line: LogLine) -> None:
         at = line.at.timestamp()
+        self.buffer.grouped = True
+        self.buffer.rename({line.source_id: one_line(line.source_id)})
         self.buffer.note(_sentence(one_line(line.source_id), _took(tail, at)), at)
         tail.stage, tail.stage_at = line.source_id, at
 

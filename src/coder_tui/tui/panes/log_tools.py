@@ -247,6 +247,8 @@ class LogTools(Widget, can_focus=True):
         """The current line in full."""
         if self.buffer is not None and (number := self.lines.current) >= 0:
             self.lines.mark(number)
+            if self.lines.fold(number):
+                return
             self.app.push_screen(LogDetail(self.buffer, number, self.lines.step))
 
     def action_next_line(self) -> None:

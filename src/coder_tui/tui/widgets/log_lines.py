@@ -60,6 +60,7 @@ class LogLines(Widget):
         """
         if buffer is not self._rows.buffer:
             self._place.restart()
+            self._rows.folds.restart()
         if filter is not self._rows.filter:
             self._painter.left = 0
         self._rows.buffer, self._rows.filter, self._rows.find = buffer, filter, find
@@ -166,6 +167,13 @@ class LogLines(Widget):
                 number = self._rows.number(min(max(index, 0), self._rows.total - 1))
             self.reveal(max(number, self._rows.buffer.first))
         return self.current
+
+    def fold(self, number: int) -> bool:
+        """Fold or unfold the stage that begins with that line; False when none does."""
+        done = self._rows.folding and self._rows.folds.toggle(self._rows.buffer, number)
+        if done:
+            self.mark(number)
+        return done
 
     def next_hit(self, direction: int) -> int | None:
         """Number of the next (1) or previous (-1) hit of the search that passes the filter; None: there is none."""
@@ -290,6 +298,10 @@ class LogLines(Widget):
         width, height = self.size
         self._place.height = height
         self._drawn = self._rows.shape
+        hidden = self._rows.folds.hidden if self._rows.folding else {}
+        if hidden != self._painter.hidden:
+            self._painter.hidden = hidden
+            self._painter.reset()
         if len(self._rows.buffer.sources) != self._painter.sources:
             self._painter.reset()
         if not self._rows.total:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import StrEnum
 from functools import lru_cache, partial
 
@@ -51,6 +51,7 @@ class LogPainter:
         self.left = 0  # cells that the words are moved to the left
         self.wrapped = False
         self.sources = 0  # how many the buffer had when we last looked
+        self.hidden: Mapping[int, int] = {}  # lines folded away below dividers, by their number
         self._style = style
         self._source_cells = 0
         self._origin: float | None = None  # time of the first line
@@ -63,7 +64,7 @@ class LogPainter:
         self._painted.clear()
         self.sources = len(self.buffer.sources)
         names = [cell_len(ansi.plain(self.buffer.name_of(source))) for source in self.buffer.sources if source]
-        several = len(names) > 1 and self.width >= _NARROW
+        several = len(names) > 1 and self.width >= _NARROW and not self.buffer.grouped
         self._source_cells = min(_SOURCE_CELLS, max(names)) if several else 0
 
     def forget(self, *numbers: int) -> None:
@@ -96,7 +97,9 @@ class LogPainter:
         width = self.width
         line = self.buffer.line(number, _SHOWN)
         if line.level == NOTE:
-            return [self._rule(f"{clock(int(line.at))} {ansi.plain(line.text)}")]
+            hidden = self.hidden.get(number)
+            more = f" {self._shapes.dot} {hidden:,} line{'s' * (hidden > 1)} (enter)" if hidden else ""
+            return [self._rule(f"{clock(int(line.at))} {ansi.plain(line.text)}{more}", current=number == self.current)]
         prefix = self._prefix(line)
         if number == self.current:
             prefix = [Segment(text, style and style + self._style("logs--current")) for text, style, _ in prefix]
@@ -189,11 +192,13 @@ class LogPainter:
             rows.append(Strip(taken))
         return rows
 
-    def _rule(self, text: str) -> Strip:
+    def _rule(self, text: str, *, current: bool = False) -> Strip:
         """A divider: what happened to the stream here."""
         width = self.width - 1
         title = f"{self._dash * 2} {set_cell_size(text, min(cell_len(text), max(1, width - 6)))} "
         rule = Segment(title + self._dash * (width - cell_len(title)), self._style("logs--note"))
+        if current and self.buffer.grouped:
+            rule = Segment(rule.text, self._style("logs--note") + self._style("logs--current"))
         return self._fill([rule], width + 1)
 
     def _fill(self, segments: list[Segment], width: int) -> Strip:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from coder_tui.logs.buffer import LogBuffer
 from coder_tui.logs.search import Filter
+from coder_tui.tui.widgets.log_folds import LogFolds
 
 
 class LogRows:
@@ -16,10 +17,18 @@ class LogRows:
         self.buffer = LogBuffer()
         self.filter: Filter | None = None
         self.find: Filter | None = None
+        self.folds = LogFolds()
+
+    @property
+    def folding(self) -> bool:
+        """Stages may be folded: not while a filter or a search looks into them."""
+        return self.buffer.grouped and self.filter is None and self.find is None
 
     @property
     def numbers(self) -> Sequence[int]:
         """Numbers of the lines, ascending."""
+        if self.folding:
+            return self.folds.numbers(self.buffer)
         return self.filter.hits if self.filter else range(self.buffer.first, self.buffer.end)
 
     @property
