@@ -374,7 +374,7 @@ class StoreSource:
             raise self.error
         self.launched.append(wanted)
         made = workspace("me", wanted.name or "made", agent(app(wanted.app or "claude"), ident="agent-made"))
-        self.apply(WorkspaceChanged(made, NOW))
+        asyncio.get_running_loop().call_later(0.01, self.apply, WorkspaceChanged(made, NOW))  # told of in a moment
         return Key(made.deployment, made.id, "main", wanted.app or "claude")
 
     async def build(self, key: Key, transition: str) -> None:

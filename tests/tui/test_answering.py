@@ -150,14 +150,15 @@ async def test_n_starts_what_is_chosen(tmp_path: Path, monkeypatch: pytest.Monke
         await until(pilot, lambda: source.launched)
         [wanted] = source.launched
         assert wanted == Launch(("codex",), tmp_path.resolve(), "fix-1", "", "fix/1")
-        await until(pilot, lambda: pilot.app.screen is screen)
-        assert screen.selected == Key("acme", "ws-me-fix-1", "main", "claude")
+        await until(pilot, lambda: screen.selected == Key("acme", "ws-me-fix-1", "main", "claude"))
+        source.apply(DeploymentChanged(Deployment("acme", url="http://acme.io", link=LIVE)))
+        assert screen.selected == Key("acme", "ws-me-fix-1", "main", "claude"), "it stays"
         await until(pilot, lambda: "r replies to it" in toasts(pilot))
         await press(pilot, "n", "up")
         assert "up/down choose" in dialog(pilot)
         await press(pilot, "enter")
         await until(pilot, lambda: len(source.launched) == 2)
-        assert (source.launched[1].command, source.launched[1].app) == (("exec '/bin/my sh' -l",), "shell")
+        assert (source.launched[1].command, source.launched[1].app) == (("exec '/bin/my sh'",), "shell")
         await press(pilot, "n")
         pilot.app.screen.query_one("#launch-command", Input).value = " "
         await press(pilot, "enter")

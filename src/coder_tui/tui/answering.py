@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from coder_tui.feeds.source import Way, WayKind, installed
-from coder_tui.fleet.snapshot import Key, Row
+from coder_tui.fleet.snapshot import Key, Row, Snapshot
 from coder_tui.text import one_line
 from coder_tui.tui.commands import Commands, pty_of_app
 from coder_tui.tui.states import path_of
@@ -54,15 +54,30 @@ class Answering(Commands):
             # no size: the one who looks at the terminal keeps his
             await type_text(self.source.open_pty(target, 0, 0), one_line(" ".join(path_of(row))), text)
 
+    def _reveal(self, key: Key) -> None:
+        """Select a row that is new, and say what can be done with it."""
+        self.query_one("#agents").focus()
+        self.jump(key)
+        row = self.snapshot.row(key)
+        name = one_line(" ".join(path_of(row))) if row is not None else "It"
+        self.tell(f"{name} runs. t attaches its terminal, r replies to it.")
+
     def action_new_agent(self) -> None:
         """Start one on this machine."""
 
         def started(key: Key | None) -> None:
-            if key is not None:
-                self.jump(key)
-                row = self.snapshot.row(key)
-                name = one_line(" ".join(path_of(row))) if row is not None else "It"
-                self.tell(f"{name} runs. t attaches its terminal, r replies to it.")
+            if key is None:
+                return
+            if self.snapshot.row(key) is not None:
+                self._reveal(key)
+                return
+
+            def look(snapshot: Snapshot) -> None:
+                if snapshot.row(key) is not None:
+                    forget()
+                    self._reveal(key)
+
+            forget = self.source.subscribe(look)  # it is told of in a moment
 
         from coder_tui.tui.screens.launch import LaunchScreen
 

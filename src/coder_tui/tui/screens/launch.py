@@ -36,6 +36,9 @@ class LaunchScreen(ModalScreen[Key]):
 
     BINDINGS = [
         Binding("escape", "dismiss", "Back"),
+        # with priority: keys that come in one go would still reach the field before
+        Binding("tab", "app.focus_next", "Next field", priority=True),
+        Binding("shift+tab", "app.focus_previous", "Field before", priority=True),
         Binding("up", "offer(-1)", "Before", priority=True),
         Binding("down", "offer(1)", "Next", priority=True),
     ]
@@ -116,7 +119,7 @@ class LaunchScreen(ModalScreen[Key]):
         app = ""
         if command == "shell":
             shell = os.environ.get("SHELL") or "/bin/sh"
-            command, app = f"exec {shlex.quote(shell)} -l", "shell"
+            command, app = f"exec {shlex.quote(shell)}", "shell"  # no login shell: that would forget our PATH
         name, worktree = self._field("name").value.strip(), self._field("worktree").value.strip()
         return Launch((command,), directory.resolve(), name, app, worktree)
 
