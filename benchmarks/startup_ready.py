@@ -52,7 +52,7 @@ def main() -> None:
         small = [sys.executable, "-c", SMALLEST]
         toolong = shutil.which("tl")
         lines = Path(root) / "one.log"
-        lines.write_text("the only line\n")
+        lines.write_text("onlyoneline\n")
         measure(argv, ours.env, b"Needs you", b"?", b"Acknowledge this")  # warms caches, saves the last known fleet
         pairs = [
             (
@@ -63,7 +63,7 @@ def main() -> None:
         ]
         # its key finds: the box asks whether letters matter
         theirs = [
-            measure([toolong, str(lines)], os.environ | compiled, b"the only line", b"\x06", b"sensitive")[1]
+            measure([toolong, str(lines)], os.environ | compiled, b"onlyoneline", b"\x06", b"sensitive")[1]
             for _ in range(ROUNDS if toolong else 0)
         ]
     emit(
