@@ -13,7 +13,8 @@ from mcp.types import TextContent
 from tests.hub.support import a_hub, agent_token, the_agent
 
 
-async def test_a_model_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("over", ["http", "socket"])
+async def test_a_model_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, over: str) -> None:
     monkeypatch.setenv("SHELL", "/bin/sh")
     async with a_hub(tmp_path / "hub") as hub:
         workspace = await hub.workspace("dev", app="claude")
@@ -24,6 +25,9 @@ async def test_a_model_reports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
             "CODER_MCP_APP_STATUS_SLUG": "claude",
             "CODER_TUI_STATE_DIR": str(tmp_path / "state"),
         }
+        if over == "socket":  # as in a workspace of a newer deployment: no token is needed
+            del environ["CODER_AGENT_URL"], environ["CODER_AGENT_TOKEN"]
+            environ["CODER_AGENT_SOCKET_PATH"] = hub.core.agent_sockets.path(the_agent(workspace)["id"])
         program = StdioServerParameters(command=sys.executable, args=["-m", "coder_tui", "mcp"], env=environ)
         async with stdio_client(program) as streams, ClientSession(*streams) as session:
             await session.initialize()

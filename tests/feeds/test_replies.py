@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from coder_tui.client.rest import RestClient
 from coder_tui.errors import ApiError, HubError, NotFoundError, UsageError
-from coder_tui.feeds.launch import Launch, installed
+from coder_tui.feeds.launch import Launch, installed, slug_of
 from coder_tui.feeds.replies import Way, WayKind, send, ways
 from coder_tui.feeds.source import PtyTarget
 from coder_tui.fleet.snapshot import CHATS, Agent, App, Key, Row, Workspace
@@ -125,6 +125,21 @@ async def test_a_chat_takes_a_message(prefix: str) -> None:
         assert seen == [(f"/api/{prefix}/chats/c1/messages", wanted)]
         with pytest.raises(ApiError, match="404"):
             await send(rest, Row(row.key, space, agent, App("c2", "c2", "other")), way, "x")
+
+
+@pytest.mark.parametrize(
+    ("words", "slug"),
+    [
+        (("claude", "--x"), "claude"),
+        (("/usr/bin/Claude --x",), "claude"),
+        (("env MODE=x exec codex",), "codex"),
+        (("env", "A=b c", "my tool"), "my-tool"),
+        (("echo 'open",), ""),
+        ((), ""),
+    ],
+)
+def test_an_app_is_called_after_its_command(words: tuple[str, ...], slug: str) -> None:
+    assert slug_of(words) == slug
 
 
 def test_known_agents_are_looked_for_on_the_path(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ PATIENCE = 60.0
 """Seconds to wait for the workspace to run."""
 _LONGEST = 32  # of a workspace's name
 _TRIES = 99
+_BEFORE = frozenset({"env", "exec", "nice", "nohup"})  # what may stand before a command
+_SETS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,12 @@ def body(wanted: Launch) -> CreateWorkspace:
 
 
 def slug_of(words: Sequence[str]) -> str:
-    """The command's name as a slug: `/usr/bin/Claude --x` is `claude`."""
+    """The command's name as a slug: `/usr/bin/Claude --x` is `claude`, and so is `env MODE=x claude`."""
     try:
-        first = (shlex.split(words[0]) or [""])[0] if words else ""
+        split = shlex.split(words[0]) if len(words) == 1 else list(words)
     except ValueError:  # a quote that is not closed: the shell will say so
-        first = ""
+        split = []
+    first = next((word for word in split if word not in _BEFORE and not _SETS.match(word)), "")
     return slug(Path(first).name)[:_LONGEST].strip("-")
 
 
