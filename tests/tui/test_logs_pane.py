@@ -528,6 +528,8 @@ async def test_lines_are_marked_one_by_one_and_looked_at() -> None:
         assert screen.pane.app.clipboard == "line 29"  # no divider
         await screen.pilot.press("K", "K", "y")
         assert screen.pane.app.clipboard == "line 27"
+        grounds = [{one.style.bgcolor for one in screen.lines.render_line(y) if one.style} for y in (5, 6, 7)]
+        assert grounds[0] == grounds[2] != grounds[1]  # the marked line can be seen
         await screen.pilot.press(*["K"] * 20, "enter", "left", "right", "y")
         assert screen.pane.app.clipboard == "line 7"
         await screen.pilot.press("left", "y", "escape")

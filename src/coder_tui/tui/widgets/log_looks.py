@@ -28,7 +28,7 @@ LogLines {
     & > .logs--error { color: $error; text-style: bold; }
     & > .logs--note { color: $text-muted; text-style: italic; }
     & > .logs--hit { background: $warning 40%; }
-    & > .logs--current { text-style: reverse; }
+    & > .logs--current { background: $primary 35%; }
     & > .logs--bar { color: $text-muted; }
     & > .logs--source-0 { color: $primary; }
     & > .logs--source-1 { color: $success; }

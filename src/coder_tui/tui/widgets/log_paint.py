@@ -90,7 +90,10 @@ class LogPainter:
         if rows is None:
             if len(self._painted) > _CACHED:
                 self._painted.clear()
-            rows = self._painted[number] = self._paint(number)
+            rows = self._paint(number)
+            if number == self.current and (self.buffer.grouped or not self._is_rule(number)):
+                rows = [self._lit(row) for row in rows]
+            self._painted[number] = rows
         return rows
 
     def _paint(self, number: int) -> list[Strip]:
@@ -99,10 +102,8 @@ class LogPainter:
         if line.level == NOTE:
             hidden = self.hidden.get(number)
             more = f" {self._shapes.dot} {hidden:,} line{'s' * (hidden > 1)} (enter)" if hidden else ""
-            return [self._rule(f"{clock(int(line.at))} {ansi.plain(line.text)}{more}", current=number == self.current)]
+            return [self._rule(f"{clock(int(line.at))} {ansi.plain(line.text)}{more}")]
         prefix = self._prefix(line)
-        if number == self.current:
-            prefix = [Segment(text, style and style + self._style("logs--current")) for text, style, _ in prefix]
         if not (self.wrapped or self.queries or line.omitted) and line.text.isascii() and line.text.isprintable():
             # most lines: every character is a cell, so that nothing needs to be measured
             words = line.text[self.left : self.left + self._room].ljust(self._room + 1)
@@ -159,10 +160,7 @@ class LogPainter:
     def _base(self, line: LogView) -> Style:
         level = LEVELS[line.level]
         told = level in ("trace", "debug") or (level in ("warn", "error") and not self.levels)
-        style = self._style(f"logs--{level}" if told else "")
-        if line.number == self.current and not (self._level_cells or self._time_cells):  # nothing else shows the mark
-            style += self._style("logs--current")
-        return style
+        return self._style(f"logs--{level}" if told else "")
 
     def _body(self, line: LogView) -> list[Strip]:
         """The words of a line: one strip of any width, or wrapped ones that fit."""
@@ -192,13 +190,24 @@ class LogPainter:
             rows.append(Strip(taken))
         return rows
 
-    def _rule(self, text: str, *, current: bool = False) -> Strip:
+    def _is_rule(self, number: int) -> bool:
+        return self.buffer.line(number, 0).level == NOTE
+
+    def _lit(self, row: Strip) -> Strip:
+        """A row of the current line: another ground, but for the hits."""
+        ground = Style(bgcolor=self._style("logs--current").bgcolor)
+        plain = self._style("").bgcolor
+        styled = ((text, style or self._style("")) for text, style, _ in row)
+        segments = (
+            Segment(text, style + ground if style.bgcolor in (None, plain) else style) for text, style in styled
+        )
+        return Strip(segments, row.cell_length)
+
+    def _rule(self, text: str) -> Strip:
         """A divider: what happened to the stream here."""
         width = self.width - 1
         title = f"{self._dash * 2} {set_cell_size(text, min(cell_len(text), max(1, width - 6)))} "
         rule = Segment(title + self._dash * (width - cell_len(title)), self._style("logs--note"))
-        if current and self.buffer.grouped:
-            rule = Segment(rule.text, self._style("logs--note") + self._style("logs--current"))
         return self._fill([rule], width + 1)
 
     def _fill(self, segments: list[Segment], width: int) -> Strip:
