@@ -79,12 +79,9 @@ class Lists:
         start = before.place if before else None
         end = after.place if after else None
         if before and start and start != end:
-            _splice(self.workspaces, self._workspaces_at, start, 1, ())
-            _splice(self.rows, self._rows_at, start, len(before.rows), ())
+            self._put(start, before, None)
         if after and end:
-            same = before if start == end else None
-            _splice(self.workspaces, self._workspaces_at, end, 1 if same else 0, (after.workspace,))
-            _splice(self.rows, self._rows_at, end, len(same.rows) if same else 0, after.rows)
+            self._put(end, before if start == end else None, after)
         old, new = before.alerts if before else [], after.alerts if after else []
         for alert in old:
             if not any(alert is other for other in new):
@@ -92,6 +89,18 @@ class Lists:
         for alert in new:
             if not any(alert is other for other in old):
                 _splice(self.alerts, self._alerts_at, alert_place(alert), 0, (alert,))
+
+    def _put(self, at: Place, before: Placed | None, after: Placed | None) -> None:
+        """Replace what stands at `at`."""
+        start = bisect_left(self._workspaces_at, at)
+        # each workspace has a row at least: so many stand before these, and so many after
+        first = bisect_left(self._rows_at, at, start, len(self.rows) - (len(self.workspaces) - start))
+        count = len(before.rows) if before else 0
+        self.workspaces[start : start + bool(before)] = (after.workspace,) if after else ()
+        self.rows[first : first + count] = rows = after.rows if after else ()
+        if not before or len(rows) != count:
+            self._workspaces_at[start : start + bool(before)] = (at,) if after else ()
+            self._rows_at[first : first + count] = (at,) * len(rows)
 
 
 def _placed_at(placed: Placed) -> Place:
