@@ -52,7 +52,7 @@ def screens(raw: bytes, expected: dict[str, Any]) -> list[list[list[Cell]]]:
 
 
 def test_the_programs_are_all_there() -> None:
-    assert NAMES == ["git", "htop", "less", "mc", "nano", "repl", "textual", "tmux", "vim"]
+    assert NAMES == ["codex", "git", "htop", "less", "mc", "nano", "repl", "textual", "tmux", "vim"]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -178,6 +178,8 @@ PROGRAMS = {
         100,
         30,
     ),
+    # As it begins where nobody is signed in; from npm.
+    "codex": Program("codex --no-daemon", ("\x1b[B", "\x1b[B", "\r", "\x1b[B", "\r", "sk-中文 é", "\x1b", "\x03"), 100, 30),
     "repl": Program(
         "python3 -q",
         (
@@ -193,7 +195,8 @@ PROGRAMS = {
 
 
 def _environment() -> dict[str, str]:
-    path = ":".join([str(Path(sys.executable).parent), "/usr/bin", "/bin", "/usr/sbin"])
+    npm = [str(Path(found).parent)] if (found := shutil.which("codex")) else []
+    path = ":".join([str(Path(sys.executable).parent), *npm, "/usr/bin", "/bin", "/usr/sbin"])
     return {
         "HOME": str(HOME),
         "PATH": path,
