@@ -179,7 +179,9 @@ PROGRAMS = {
         30,
     ),
     # As it begins where nobody is signed in; from npm.
-    "codex": Program("codex --no-daemon", ("\x1b[B", "\x1b[B", "\r", "\x1b[B", "\r", "sk-中文 é", "\x1b", "\x03"), 100, 30),
+    "codex": Program(
+        "codex --no-daemon", ("\x1b[B", "\x1b[B", "\r", "\x1b[B", "\r", "sk-中文 é", "\x1b", "\x03"), 100, 30
+    ),
     "repl": Program(
         "python3 -q",
         (
