@@ -1,4 +1,4 @@
-"""Process start to the last known fleet on the screen, from disk with no deployment there, against htop's first frame."""
+"""Process start to the last known fleet on the screen, from disk and with no hub there, against htop's first frame."""
 
 from __future__ import annotations
 

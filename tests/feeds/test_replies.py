@@ -52,7 +52,7 @@ async def test_launch_then_answer(tmp_path: Path, hub: Peer) -> None:
             key = await source.launch(Launch(words, tmp_path, app="reader", agentapi=api.url))
             again = await source.launch(Launch(("sleep 600",), tmp_path))
             assert (key.agent, key.app, again.app) == ("main", "reader", "sleep")
-            snapshot = await shows(source, lambda now: now.row(key))
+            snapshot = await shows(source, lambda now: now.row(key) and now.row(again))
             row = snapshot.row(key)
             assert row is not None
             assert row.agent is not None

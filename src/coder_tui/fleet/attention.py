@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from coder_tui.fleet.snapshot import Agent, Alert, App, Key, Level, Snapshot, Status, Workspace
@@ -141,7 +142,12 @@ def asks(status: Status) -> bool:
 
 
 def _state(status: Status) -> str:
-    return status.state.lower().replace("-", "_")
+    return _folded(status.state)
+
+
+@lru_cache(maxsize=256)
+def _folded(state: str) -> str:
+    return state.lower().replace("-", "_")
 
 
 def _standing(key: Key, name: str, said: Said, now: datetime, limits: Limits) -> tuple[Alert | None, datetime | None]:
