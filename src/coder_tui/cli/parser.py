@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from coder_tui import __version__
+from coder_tui.cli import reporter_verbs
 from coder_tui.errors import UsageError
-from coder_tui.report.states import LEVELS, NEEDS, STATES
+from coder_tui.report.states import LEVELS
 
 PUSH = "logs push"
 """Two words on the command line, one verb: `logs` itself takes any word."""
@@ -44,12 +45,6 @@ def _speed(text: str) -> float:
     if not 0.01 <= speed <= 1000:
         raise argparse.ArgumentTypeError(f"{text!r} is no speed (0.01 to 1000)")
     return speed
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (0 to 65535; 0 picks a free one)")
-    return int(text)
 
 
 def _connection() -> Parser:
@@ -87,6 +82,8 @@ def build(*, verbs_too: bool = True) -> Parser:
     parser.add_argument("--theme", help="theme for this run")
     if not verbs_too:
         return parser
+    from coder_tui.cli import fleet_verbs, hub_verbs  # a report need not wait for them
+
     verbs = parser.add_subparsers(title="verbs", metavar="VERB", parser_class=Parser)
 
     demo = verbs.add_parser("demo", help="real little agents on a temporary hub")
@@ -95,45 +92,7 @@ def build(*, verbs_too: bool = True) -> Parser:
     demo.add_argument("--json", action="store_true", help="print the fleet as JSON at the end, with a screen too")
     demo.set_defaults(run="coder_tui.cli.demo:run")
 
-    hub = verbs.add_parser("hub", help="the embedded server for this machine")
-    hub_verbs = hub.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
-    data = Parser(add_help=False)
-    data.add_argument("--data", type=Path, metavar="DIR", help="data directory (default: the user's)")
-    serve = hub_verbs.add_parser("serve", parents=[data], help="serve in the foreground until SIGTERM")
-    serve.add_argument("--host", default="127.0.0.1", help="address to listen on (default: loopback)")
-    serve.add_argument("--port", type=_port, default=0, help="port, 0 picks a free one (default)")
-    serve.add_argument("--owned", action="store_true", help=argparse.SUPPRESS)
-    serve.set_defaults(run="coder_tui.cli.hub:serve")
-    for name, help_text in (
-        ("start", "start in the background, or find the running one"),
-        ("stop", "stop the running one; its terminals end"),
-        ("status", "is it running, and where"),
-    ):
-        verb = hub_verbs.add_parser(name, parents=[data], help=help_text)
-        if name == "status":
-            verb.add_argument("--json", action="store_true", help="for programs")
-        verb.set_defaults(run=f"coder_tui.cli.hub:{name}")
-    password = hub_verbs.add_parser(
-        "password",
-        parents=[data],
-        help="allow signing in with a password, read from stdin",
-        description="Sets the password for signing in. To switch that off, delete hub.password in the data directory.",
-    )
-    password.set_defaults(run="coder_tui.cli.hub:password")
-    token = hub_verbs.add_parser("token", help="tokens that may report for one app, and nothing else")
-    token_verbs = token.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
-    verb = token_verbs.add_parser("create", parents=[data], help="print a new one, once")
-    verb.add_argument("app", metavar="APP", help="WORKSPACE/SLUG or WORKSPACE.AGENT/SLUG")
-    verb.add_argument("--name", default="", help="to revoke it by (default: made of APP)")
-    verb.set_defaults(run="coder_tui.cli.hub_token:create")
-    verb = token_verbs.add_parser("list", parents=[data], help="their names, apps and last use")
-    verb.set_defaults(run="coder_tui.cli.hub_token:every")
-    verb = token_verbs.add_parser("revoke", parents=[data], help="refuse one from now on")
-    verb.add_argument("name", metavar="NAME")
-    verb.set_defaults(run="coder_tui.cli.hub_token:revoke")
-    link = hub_verbs.add_parser("link", parents=[data], help="store a token, read from stdin, for external auth")
-    link.add_argument("provider", metavar="ID", help="id of an [[external_auth]] of hub.toml")
-    link.set_defaults(run="coder_tui.cli.hub:link")
+    hub_verbs.add(verbs, Parser)
 
     new = verbs.add_parser(
         "new",
@@ -180,8 +139,6 @@ def build(*, verbs_too: bool = True) -> Parser:
     ls.add_argument("filter", metavar="FILTER", nargs="*", help="words, state:asks, owner:me, age>10m, /re/, !not, |")
     ls.add_argument("--json", action="store_true", help="for programs")
     ls.set_defaults(run="coder_tui.cli.ls:run")
-
-    from coder_tui.cli import fleet_verbs  # loads what a report need not wait for
 
     fleet_verbs.add(verbs, _connection)
 
@@ -253,48 +210,7 @@ def build(*, verbs_too: bool = True) -> Parser:
     play.add_argument("--raw", action="store_true", help="into this terminal as it is, for recordings you trust")
     play.set_defaults(run="coder_tui.cli.play:run")
 
-    _report(verbs.add_parser("report", help="say how an agent is doing (inside a workspace)"))
-
-    hook = verbs.add_parser("hook", help="what agents call with their events; prints nothing, always succeeds")
-    hook.add_argument("agent", choices=("claude", "codex", "gemini", "opencode", "aider"))
-    hooks = verbs.add_parser("hooks", help="our hook in an agent's own configuration")
-    hooks_verbs = hooks.add_subparsers(title="verbs", metavar="VERB", required=True, parser_class=Parser)
-    for name, help_text in (
-        ("install", "put it in; shows what changes first"),
-        ("uninstall", "take it out again, exactly"),
-        ("status", "where it is"),
-    ):
-        verb = hooks_verbs.add_parser(name, help=help_text)
-        agents = ("claude", "codex", "gemini", "opencode", "aider")
-        verb.add_argument("agent", metavar="AGENT", nargs="*" if name == "status" else "+", help=", ".join(agents))
-        verb.add_argument("--project", action="store_true", help="in this directory's configuration, not the user's")
-        if name != "status":
-            verb.add_argument("--yes", action="store_true", help="without a question")
-            if name == "install":
-                verb.add_argument(
-                    "--answer", action="store_true", help="claude: permissions can be decided in the cockpit too"
-                )
-            verb.add_argument("--dry-run", action="store_true", help="only show what would change")
-        verb.set_defaults(run=f"coder_tui.cli.hooks:{name}")
-
-    bridge = verbs.add_parser(
-        "bridge",
-        usage="coder-tui bridge [--app SLUG] -- CMD...",
-        help="run CMD as it is, and report what its terminal says about it (inside a workspace)",
-    )
-    bridge.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG, else CMD's name")
-    bridge.set_defaults(run="coder_tui.cli.bridge:run", command=[])
-    mcp = verbs.add_parser("mcp", help="MCP server over stdio: the tool coder_report_task (needs the extra `mcp`)")
-    mcp.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
-    mcp.set_defaults(run="coder_tui.cli.mcp:run")
-
-    gitssh = verbs.add_parser(
-        "gitssh",
-        usage="coder-tui gitssh -- SSH-ARGS...",
-        help="ssh with the workspace owner's Git key (inside a workspace)",
-        description='For Git inside a workspace: GIT_SSH_COMMAND="coder-tui gitssh --"',
-    )
-    gitssh.set_defaults(run="coder_tui.cli.gitssh:run", command=[])
+    reporter_verbs.add(verbs, Parser)
 
     login = verbs.add_parser("login", help="remember a deployment; by default with a token from your browser")
     login.add_argument("address", metavar="URL")
@@ -333,23 +249,6 @@ def _agentapi(verb: Parser) -> None:
     verb.add_argument("--agentapi-anywhere", action="store_true", help="URL may be of another machine")
 
 
-def _report(report: Parser) -> None:
-    """The words of `report`: on their own too, since that is a hot path and all verbs take some 10 ms."""
-    report.add_argument("--state", default="", choices=STATES, help="default with --needs: idle")
-    report.add_argument("--message", default="", help="one line, at most 160 bytes are sent")
-    report.add_argument("--link", default="", help="where the result is")
-    report.add_argument("--app", default="", metavar="SLUG", help="default: CODER_MCP_APP_STATUS_SLUG")
-    report.add_argument("--needs", default="", choices=NEEDS, help="a person must act, and on what")
-    report.add_argument("--needs-attention", action="store_true", help="the same as --needs attention")
-    report.add_argument(
-        "--auth",
-        default="",
-        choices=("token", "aws-instance-identity", "azure-instance-identity", "google-instance-identity"),
-        help="how the agent proves who it is (default: CODER_AGENT_AUTH, else token)",
-    )
-    report.set_defaults(run="coder_tui.cli.report:run")
-
-
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """Parse `argv`; what follows `--` is taken word for word, by verbs that have a command. Raises UsageError."""
     words, command = list(argv), []
@@ -365,7 +264,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
             break
     if words[:1] == ["report"]:
         report = Parser(prog="coder-tui report")
-        _report(report)
+        reporter_verbs.report(report)
         arguments = report.parse_args(words[1:])
     else:
         arguments = _cockpit(words) or build().parse_args(words)
