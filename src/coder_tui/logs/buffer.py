@@ -77,7 +77,7 @@ class Block(NamedTuple):
 class _Chunk:
     """Neighbouring lines. `text` is a bytearray while it grows; `ends[i]` is the offset behind line i's newline."""
 
-    __slots__ = ("ends", "escapes", "first", "ids", "levels", "sources", "text", "times")
+    __slots__ = ("block", "ends", "escapes", "first", "ids", "levels", "sources", "text", "times")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -88,6 +88,7 @@ class _Chunk:
         self.times = array("d")
         self.ids = array("q")
         self.escapes = True  # not looked for before it is sealed
+        self.block: Block | None = None  # all of it, once it is sealed
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -99,6 +100,7 @@ class _Chunk:
         self.levels = bytes(self.levels)
         for name in ("ends", "sources", "times", "ids"):
             setattr(self, name, getattr(self, name)[:])
+        self.block = Block(self.first, self.text, self.ends, self.levels, self.sources, self.times, self.escapes)
 
 
 class _Indices(dict[str, int]):
@@ -275,8 +277,8 @@ def _slices(lines: Iterable[RawLine]) -> Iterator[list[RawLine]]:
 
 def _block(chunk: _Chunk, row: int) -> Block:
     """The chunk's lines from its `row` on."""
-    if not row and isinstance(chunk.text, bytes) and isinstance(chunk.levels, bytes):
-        return Block(chunk.first, chunk.text, chunk.ends, chunk.levels, chunk.sources, chunk.times, chunk.escapes)
+    if not row and chunk.block is not None:
+        return chunk.block
     start = chunk.ends[row - 1] if row else 0
     data = bytes(memoryview(chunk.text)[start:])
     ends = array("I", (end - start for end in chunk.ends[row:]))

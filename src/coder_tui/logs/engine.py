@@ -75,11 +75,7 @@ def finder() -> Any:
         return None
 
 
-def _find_by(find: Callable[[bytes, bytes, int], int], literal: bytes, data: bytes, position: int) -> int:
-    return find(data, literal, position)
-
-
-def _find_by_pattern(pattern: Any, data: bytes, position: int) -> int:
+def _find_by_pattern(pattern: Any, data: bytes, _literal: bytes, position: int) -> int:
     match = pattern.search(data, position)
     return match.start() if match else -1
 
@@ -101,11 +97,12 @@ class _Re2:
         self._fold = fold
         literal = required(source).encode("utf-8", "replace") if regex else self._word
         self._exact = not (regex or fold)  # where the literal is, there is a hit
-        self._find: Callable[[bytes, int], int] | None = None  # offset of the next place of the literal, or -1
+        self._literal = literal
+        self._find: Callable[[bytes, bytes, int], int] | None = None  # offset of its next place from there, or -1
         self.quick = False
         native = finder()
         if literal and native is not None:
-            self._find = partial(_find_by, native.utf8_uncased_search if fold else native.find, literal)
+            self._find = native.utf8_uncased_search if fold else native.find
             self.quick = True
         elif literal:
             self._find = partial(_find_by_pattern, re2.compile(flags + re2.escape(literal.decode()), options))
@@ -121,8 +118,8 @@ class _Re2:
 
     def _sparse(self, data: bytes, ends: Sequence[int]) -> list[int] | None:
         """By the literal; None when there are too many of it."""
-        find, rows, hits, position = self._find, list[int](), 0, 0
-        while find and (start := find(data, position)) >= 0:
+        find, literal, rows, hits, position = self._find, self._literal, list[int](), 0, 0
+        while find and (start := find(data, literal, position)) >= 0:
             hits += 1
             if hits > _DENSE and hits * _SPARSE > start:
                 return None

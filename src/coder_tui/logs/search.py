@@ -147,6 +147,9 @@ def _term(match: re.Match[str]) -> Term:
     return Text(match["word"], negate=negate)
 
 
+_NONE = array("Q")
+
+
 class Filter:
     """The lines of one buffer that pass a query, kept up to date. `hits` are line numbers, ascending.
 
@@ -202,7 +205,8 @@ class Filter:
         until = monotonic() + seconds
         for block in blocks:
             rows = self._rows(block, allowed)
-            done.append((block.first + len(block.levels), array("Q", map(block.first.__add__, rows))))
+            numbers = array("Q", map(block.first.__add__, rows)) if rows else _NONE
+            done.append((block.first + len(block.levels), numbers))
             if monotonic() > until:
                 break
         return done
