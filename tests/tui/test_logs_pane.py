@@ -530,15 +530,14 @@ async def test_lines_are_marked_one_by_one_and_looked_at() -> None:
         assert screen.pane.app.clipboard == "line 27"
         grounds = [{one.style.bgcolor for one in screen.lines.render_line(y) if one.style} for y in (5, 6, 7)]
         assert grounds[0] == grounds[2] != grounds[1]  # the marked line can be seen
-        await screen.pilot.press(*["K"] * 20, "enter", "left", "right", "y")
-        assert screen.pane.app.clipboard == "line 7"
-        await screen.pilot.press("left", "y", "escape")
-        assert screen.pane.app.clipboard == "line 6"
-        await screen.sees("line 6")
-        await screen.pilot.press("g", *["K"] * 99, "y")
-        assert screen.pane.app.clipboard == "line 1"
-        await screen.pilot.press("G", *["J"] * 99)
-        assert screen.lines.current == 29
+        await screen.pilot.press("enter", "left", "left", "right", "y", "escape")
+        assert screen.pane.app.clipboard == "line 26"
+        numbers = [screen.lines.step(-1) for _ in range(30)]
+        assert numbers == [*range(24, -1, -1), *[0] * 5]
+        await screen.sees("line 1")
+        numbers = [screen.lines.step(1) for _ in range(30)]
+        assert numbers == [*range(1, 30), 29]
+        await screen.sees("turned over")
 
 
 async def test_what_passes_the_filter_is_saved(tmp_path: Path) -> None:
