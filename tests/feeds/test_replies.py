@@ -59,7 +59,7 @@ async def test_launch_then_answer(tmp_path: Path, hub: Peer) -> None:
             assert row.app is not None
             names = {one.name for one in snapshot.workspaces if one.agents}
             assert len(names) == 2
-            assert all(name.startswith(row.workspace.name) for name in names)
+            assert all(name.startswith(row.workspace.name) for name in names), (row.workspace.name, names)
 
             [way] = await source.reply_ways(row)
             assert way == Way(WayKind.AGENTAPI, f"AgentAPI at {api.url}")

@@ -21,7 +21,7 @@ from coder_tui.text import one_line
 
 if TYPE_CHECKING:
     from coder_tui.client.rest import RestClient
-    from coder_tui.wire.workspaces import CreateWorkspace, Workspace
+    from coder_tui.wire.workspaces import CreateWorkspace, Workspace, WorkspaceBuild
 
 KNOWN = ("claude", "codex", "gemini", "opencode", "aider")
 """Commands of agents that report by themselves, or can be taught to."""
@@ -78,19 +78,27 @@ async def create(client: RestClient, wanted: CreateWorkspace, *, keep: bool = Tr
     try:
         async with asyncio.timeout(PATIENCE):
             made = await client.create_workspace(wanted)
-            build = made.latest_build
-            while build.job.status in {JobStatus.PENDING, JobStatus.RUNNING}:
-                await asyncio.sleep(0.05)
-                build = await client.build(build.id)
+            build = await _done(client, made.latest_build)
     except TimeoutError:
         why = f"it did not start within {PATIENCE:g} s"
         raise HubError(f"{wanted.name} is not running yet", why=why, fix="look with `coder-tui ls`") from None
     if build.job.status != JobStatus.SUCCEEDED:
         if not keep:
-            with suppress(CoderTuiError):  # what is wrong is said below
-                await client.create_build(made.id, CreateWorkspaceBuild(transition=Transition.DELETE))
+            gone = CreateWorkspaceBuild(transition=Transition.DELETE)
+            with suppress(CoderTuiError, TimeoutError):  # what is wrong is said below
+                async with asyncio.timeout(PATIENCE):  # until its name is free again
+                    await _done(client, await client.create_build(made.id, gone))
         raise HubError(f"{made.name} did not start", why=one_line(build.job.error) or build.job.status)
     return made
+
+
+async def _done(client: RestClient, build: WorkspaceBuild) -> WorkspaceBuild:
+    from coder_tui.wire.workspaces import JobStatus
+
+    while build.job.status in {JobStatus.PENDING, JobStatus.RUNNING}:
+        await asyncio.sleep(0.05)
+        build = await client.build(build.id)
+    return build
 
 
 def body(wanted: Launch) -> CreateWorkspace:
