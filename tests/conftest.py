@@ -9,7 +9,11 @@ from hypothesis import HealthCheck, settings
 # A busy machine is no fault of the code. CI looks at the same examples each time, so that a landing says something
 # about the change; everywhere else new ones are tried.
 settings.register_profile(
-    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+    "house",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=bool(os.environ.get("CI")),
 )
 settings.load_profile("house")
 

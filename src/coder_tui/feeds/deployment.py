@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import math
-import sys
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -48,8 +47,6 @@ _HUB_REFRESH = 5.0  # a hub is near and small: new workspaces show sooner
 _HUB_SHARE = 1 / 200  # but no more of the time than this goes into reading it
 _GAP = 5.0  # seconds between two reads that lost streams asked for: one flaky stream must not make us hammer the list
 _QUERY = "owner:me"
-_USUAL = sys.getswitchinterval()
-_POLITE = 0.0005  # seconds the loop waits for its turn while libraries are loaded: somebody may type already
 _SKEW_STEP = 5  # seconds
 _PAGE = 100  # workspaces in one request
 _HUB_PAGE = 2000  # a hub is near: its list in one request, which mostly says that nothing changed
@@ -405,14 +402,11 @@ def _skew(dated: tuple[datetime, str]) -> int:
 
 def _prepare(credentials: Credentials, clock: Clock) -> RestClient:
     """Load the network libraries and make a client; in a thread, because that takes a few hundred milliseconds."""
-    sys.setswitchinterval(_POLITE)
-    try:
-        from anyio.lowlevel import checkpoint
+    from anyio.lowlevel import checkpoint
 
-        from coder_tui.client import pty, rest, streams, tailnet
-        from coder_tui.feeds import looks, netreport
-    finally:
-        sys.setswitchinterval(_USUAL)
+    from coder_tui.client import pty, rest, streams, tailnet
+    from coder_tui.feeds import looks, netreport
+
     del pty, streams, tailnet, looks, netreport
     asyncio.run(checkpoint())  # httpx loads anyio's backend at its first use: that would be on the event loop
     return rest.RestClient(credentials, clock=clock)
