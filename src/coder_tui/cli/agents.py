@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -61,7 +61,16 @@ def _names(row: Row) -> set[str]:
 
 
 async def find(arguments: Namespace) -> list[Found]:
-    """The agents that `arguments.what` means, each once. Trouble with one deployment is told, and another searched.
+    """The agents that `arguments.what` means, each once. Raises as `meant` does."""
+    rows = await meant(arguments, matching)
+    return list({row.agent.id: Found(speaks, row.workspace, row.agent) for speaks, row in rows if row.agent}.values())
+
+
+async def meant(
+    arguments: Namespace, among: Callable[[Snapshot, str, datetime], list[Row]]
+) -> list[tuple[Credentials, Row]]:
+    """The rows that `among` takes `arguments.what` to mean, and who speaks to them. Trouble with one deployment is
+    told, and another searched.
 
     Raises NotFoundError, UsageError, or the first trouble when nothing is found beside it.
     """
@@ -71,15 +80,14 @@ async def find(arguments: Namespace) -> list[Found]:
     every = chosen_or_hub(arguments, config)
     snapshot, errors = await look(every, config)
     try:
-        rows = matching(snapshot, what, datetime.now(UTC))
+        rows = among(snapshot, what, datetime.now(UTC))
     except NotFoundError:
         if errors:
             raise errors[0] from None
         raise
     tell(errors)
     speaking = {one.name: one for one in every}
-    found = {row.agent.id: Found(speaking[row.key.deployment], row.workspace, row.agent) for row in rows if row.agent}
-    return list(found.values())
+    return [(speaking[row.key.deployment], row) for row in rows]
 
 
 def tell(errors: Iterable[CoderTuiError]) -> None:

@@ -8,19 +8,15 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from heapq import merge
 
-from coder_tui.cli.agents import called, tell
-from coder_tui.cli.deployments import chosen_or_hub, configuration
+from coder_tui.cli.agents import called, meant, tell
 from coder_tui.cli.log_print import Printer
-from coder_tui.cli.ls import look
 from coder_tui.client.credentials import Credentials
 from coder_tui.client.events import LogBatch, LogLine, LogMark, LogNote
 from coder_tui.client.rest import RestClient
 from coder_tui.client.streams import Streams
 from coder_tui.errors import ApiError, NotFoundError
-from coder_tui.fleet import query
 from coder_tui.fleet.snapshot import Row
 from coder_tui.text import one_line
 from coder_tui.wire.logs import EXTERNAL_SOURCE_ID, EXTERNAL_SOURCE_NAME
@@ -61,24 +57,10 @@ async def print_logs(arguments: Namespace, printer: Printer) -> int:
 
 
 async def _targets(arguments: Namespace) -> list[Target]:
-    config = configuration(arguments)
-    what = " ".join(arguments.what)
-    query.parse(what)  # a bad filter is said before anything is asked
-    every = chosen_or_hub(arguments, config)
-    snapshot, errors = await look(every, config)
-    try:
-        rows = called(snapshot, what, datetime.now(UTC))
-    except NotFoundError:
-        if errors:
-            raise errors[0] from None
-        raise
-    tell(errors)
-    speaking = {one.name: one for one in every}
-    targets = {
-        target.id: target for row in rows if (target := _target(row, speaking[row.key.deployment], arguments.build))
-    }
+    rows = await meant(arguments, called)
+    targets = {target.id: target for speaks, row in rows if (target := _target(row, speaks, arguments.build))}
     if not targets:
-        raise NotFoundError(f"{rows[0].workspace.title} has no log yet", fix="start it")
+        raise NotFoundError(f"{rows[0][1].workspace.title} has no log yet", fix="start it")
     return list(targets.values())
 
 
