@@ -111,6 +111,7 @@ class FakeCoder:
 
     async def _me(self, request: Request) -> Response:
         if self._refused(request.headers):
+            self.requests.append("refused")
             return JSONResponse({"message": "You are signed out."}, 401)
         return JSONResponse({"username": "kira", "id": uuid(7000)})
 
@@ -179,7 +180,13 @@ class FakeCoder:
             await asyncio.wait([pushing])
 
 
-def cockpit(state_dir: Path, *credentials: Credentials, clock: Clock = CLOCK, hub: str = "") -> Cockpit:
+def cockpit(
+    state_dir: Path,
+    *credentials: Credentials,
+    clock: Clock = CLOCK,
+    hub: str = "",
+    again: Callable[[str], Credentials] | None = None,
+) -> Cockpit:
     return Cockpit(
         credentials,
         state_dir=state_dir,
@@ -187,6 +194,7 @@ def cockpit(state_dir: Path, *credentials: Credentials, clock: Clock = CLOCK, hu
         due_within=timedelta(minutes=30),
         clock=clock,
         hub_names=[hub] if hub else (),
+        again=again,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 from starlette.responses import HTMLResponse, JSONResponse
 
-from coder_tui.errors import ApiError, NotFoundError, UnreachableError, UsageError
+from coder_tui.client.credentials import Credentials
+from coder_tui.errors import ApiError, CredentialsError, NotFoundError, UnreachableError, UsageError
 from coder_tui.feeds import lastfleet
 from coder_tui.feeds.cockpit import TICK
 from coder_tui.fleet.snapshot import Key, Level, LinkState, Snapshot
@@ -152,6 +154,40 @@ async def test_a_refused_token_is_not_retried_until_asked(tmp_path: Path) -> Non
         coder.token = credentials(url).token
         source.refresh()
         await shows(source, live)
+
+
+async def test_a_login_elsewhere_is_noticed_when_asked(tmp_path: Path) -> None:
+    coder = FakeCoder(workspace(1))
+    coder.token = "of-the-new-login"
+    stored: list[Credentials] = []
+
+    def again(name: str) -> Credentials:
+        if not stored:
+            raise CredentialsError(f"there is no deployment {name} any more")
+        return stored[0]
+
+    async with serving(*coder.routes) as url, running(cockpit(tmp_path, credentials(url), again=again)) as source:
+        await shows(source, lambda now: state_of(now) == LinkState.REFUSED)
+        source.refresh()  # nobody has logged in yet
+        await until(lambda: coder.requests.count("refused") == 2)
+        assert state_of(source.snapshot) == LinkState.REFUSED
+        stored.append(replace(credentials(url), token="of-the-new-login"))
+        source.refresh()
+        snapshot = await shows(source, live)
+        assert [row.workspace.name for row in snapshot.rows]
+        await until(lambda: coder.watched == set(coder.workspaces))
+
+
+async def test_credentials_that_could_not_be_used_are_looked_for_again(tmp_path: Path) -> None:
+    coder = FakeCoder(workspace(1))
+    async with serving(*coder.routes) as url:
+        good = credentials(url)
+        bad = replace(good, token="", fault=CredentialsError("the token file cannot be read"))
+        async with running(cockpit(tmp_path, bad, again=lambda _: good)) as source:
+            snapshot = await shows(source, lambda now: state_of(now) == LinkState.REFUSED)
+            assert "cannot be read" in link_of(snapshot).link.why
+            source.refresh()
+            await shows(source, live)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import gc
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from coder_tui.errors import UsageError
@@ -33,7 +34,7 @@ def run(arguments: Namespace) -> int:
 
 
 async def _show(arguments: Namespace, config: Config, credentials: Sequence[Credentials]) -> int:
-    from coder_tui.cli.deployments import HUB_NAME
+    from coder_tui.cli.deployments import HUB_NAME, chosen_again
     from coder_tui.cli.screen import show
     from coder_tui.cli.signals import EndSignals
     from coder_tui.feeds.cockpit import Cockpit
@@ -46,6 +47,7 @@ async def _show(arguments: Namespace, config: Config, credentials: Sequence[Cred
         due_within=config.due_within,
         hub_names=[HUB_NAME],
         history_days=config.history_days,
+        again=partial(chosen_again, arguments),
     )
     signals = EndSignals(lambda: None)
     try:

@@ -46,6 +46,15 @@ def chosen(arguments: Namespace, config: Config) -> list[Credentials]:
     return with_hub(found) if EVERY in named or (looked and found) else found
 
 
+def chosen_again(arguments: Namespace, name: str) -> Credentials:
+    """The one called `name` among `chosen_or_hub` now, perhaps after a login elsewhere. Raises as that does, and
+    CredentialsError when it is gone."""
+    for one in chosen_or_hub(arguments, configuration(arguments)):
+        if one.name == name:
+            return one
+    raise CredentialsError(f"there is no deployment {name} any more", fix="log in again: `coder-tui login URL`")
+
+
 def with_hub(found: list[Credentials]) -> list[Credentials]:
     """`found`, and the hub of this machine if it runs and is not among them under another name."""
     hub = daemon.discover(data_dir())

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -44,7 +45,8 @@ NAP = 20.0
 class Cockpit:
     """Implements `feeds.source.Source`; see there for what each method promises. One event loop owns it.
 
-    With `history_days`, what is seen is recorded and kept that long.
+    With `history_days`, what is seen is recorded and kept that long. `again` finds a deployment's credentials anew,
+    when they were refused and a person asks to try again; it may raise CoderTuiError, and runs in a thread.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Cockpit:
         clock: Clock = CLOCK,
         hub_names: Collection[str] = (),
         history_days: int = 0,
+        again: Callable[[str], Credentials] | None = None,
     ) -> None:
         self._clock = clock
         self._flow = Flow(store := Store(quiet_after, due_within))
@@ -69,6 +72,7 @@ class Cockpit:
                 clock=clock,
                 memory=self._memory,
                 learned=self._learned,
+                again=partial(again, one.name) if again else None,
             )
             for one in credentials
         }

@@ -53,6 +53,10 @@ _HUB_PAGE = 2000  # a hub is near: its list in one request, which mostly says th
 _BULK = 50  # workspaces whose rows are made in a thread rather than on the event loop
 
 
+class _Renewed(Exception):
+    """There are other credentials now."""
+
+
 class DeploymentFeed:
     """Feeds `emit` with fleet events of one deployment for as long as `run()` runs. Cheap to construct.
 
@@ -69,8 +73,10 @@ class DeploymentFeed:
         clock: Clock = CLOCK,
         memory: Memory | None = None,
         learned: Callable[[], None] = lambda: None,
+        again: Callable[[], Credentials] | None = None,
     ) -> None:
         self.credentials = credentials
+        self._again = again or (lambda: credentials)
         self.deployment = Deployment(credentials.name, credentials.url, is_hub=is_hub, link=Link(since=clock.now()))
         """As last told to `emit`."""
         self._emit, self._clock = emit, clock
@@ -95,7 +101,15 @@ class DeploymentFeed:
         self._now = asyncio.Event()  # read the list now: a person asked
 
     async def run(self) -> None:
-        """Read, watch and recover until cancelled."""
+        """Read, watch and recover until cancelled. What is refused is tried again when a person asks, with the
+        credentials that are found then."""
+        while True:
+            try:
+                await self._run()
+            except* _Renewed:
+                self._tell_link(Link())
+
+    async def _run(self) -> None:
         while True:
             try:
                 rest = self._rest = await asyncio.to_thread(_prepare, self.credentials, self._clock)
@@ -104,6 +118,7 @@ class DeploymentFeed:
                 self._now.clear()
                 self._tell_link(Link(LinkState.REFUSED, why=str(error)))
                 await self._now.wait()
+                await self._look_again()
         from coder_tui.client.streams import Streams
         from coder_tui.feeds.looks import Looks
 
@@ -264,6 +279,8 @@ class DeploymentFeed:
                 self._listed = False
                 self._tell_link(Link(LinkState.REFUSED, why=str(error)))
                 await self._now.wait()
+                if await self._look_again():
+                    raise _Renewed from None
             except CoderTuiError as error:
                 self._listed = False
                 retry_at = self._backoff.lost()
@@ -272,6 +289,18 @@ class DeploymentFeed:
             else:
                 self._backoff = Backoff(self._clock)
                 await self._until_next_read(began)
+
+    async def _look_again(self) -> bool:
+        """Find the credentials anew: somebody may have logged in elsewhere. Whether they are others."""
+        try:
+            found = await asyncio.to_thread(self._again)
+        except CoderTuiError:  # the refusal stands
+            return False
+        if found == self.credentials:
+            return False
+        self.credentials = found
+        self.deployment = replace(self.deployment, url=found.url, user="")
+        return True
 
     async def _until_next_read(self, began: float) -> None:
         """Wait for the slow refresh, a lost stream (not too often), or a person."""
