@@ -20,7 +20,8 @@ from coder_tui.hub import daemon
 from coder_tui.notify.outlook import outlook
 from coder_tui.text import one_line
 
-PACKAGES = ("textual", "httpx", "websockets", "pydantic", "starlette", "uvicorn", "psutil", "pyghostty", "bittty")
+PACKAGES = ("textual", "httpx", "websockets", "pydantic", "protobuf", "starlette", "uvicorn", "psutil")
+PACKAGES += ("pyghostty", "bittty", "google-re2", "stringzilla")
 
 
 class Report:
