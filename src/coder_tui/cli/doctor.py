@@ -20,8 +20,10 @@ from coder_tui.hub import daemon
 from coder_tui.notify.outlook import outlook
 from coder_tui.text import one_line
 
-PACKAGES = ("textual", "httpx", "websockets", "pydantic", "protobuf", "starlette", "uvicorn", "psutil")
-PACKAGES += ("pyghostty", "bittty", "google-re2", "stringzilla")
+PACKAGES = (
+    *("textual", "httpx", "websockets", "pydantic", "protobuf", "starlette", "uvicorn", "psutil"),
+    *("pyghostty", "bittty", "google-re2", "stringzilla"),
+)
 
 
 class Report:
