@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,7 +27,7 @@ def digest(arguments: Namespace) -> int:
     """Print what asked, failed, got lost and finished, and what of it nobody reacted to."""
     now = datetime.now(UTC)
     since = now - arguments.since
-    with _past() as past:
+    with contextlib.closing(Past(state_dir())) as past:
         found = past.digest(since, now)
     parts, missed = found.parts, found.missed
     if arguments.json:
@@ -54,7 +54,7 @@ def stats(arguments: Namespace) -> int:
     """Print how long each app waited for a person (asks and failed), and its time in each state."""
     now = datetime.now(UTC)
     since = now - arguments.since
-    with _past() as past:
+    with contextlib.closing(Past(state_dir())) as past:
         found = past.waits(since, now)
     every = tuple(sorted(seconds for one in found for seconds in one.waits))
     if arguments.json:
@@ -87,7 +87,7 @@ def replay(arguments: Namespace) -> int:
     moment = parse_moment(arguments.at, now.astimezone()).astimezone(UTC)
     text = " ".join(arguments.filter)
     query.parse(text)
-    with _past() as past:
+    with contextlib.closing(Past(state_dir())) as past:
         snapshot, watched = past.at(moment), past.watched(moment)
     snapshot = narrow(snapshot, text, moment)
     if arguments.json:
@@ -100,15 +100,6 @@ def replay(arguments: Namespace) -> int:
         last = f", the last time before was {watched.astimezone():%a %H:%M:%S}" if watched else ""
         print(f"coder-tui: nobody watched then{last}", file=sys.stderr)
     return 0
-
-
-@contextlib.contextmanager
-def _past() -> Iterator[Past]:
-    past = Past(state_dir())
-    try:
-        yield past
-    finally:
-        past.close()
 
 
 def _call(call: Call) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from coder_tui.cli.agents import called, tell
@@ -65,7 +65,7 @@ def snooze(arguments: Namespace) -> int:
 def mute(arguments: Namespace) -> int:
     """Hush all alerts of the rows, or hear them again. Raises StorageError."""
     snapshot, rows = _rows(arguments, datetime.now(UTC))
-    with _memory() as memory:
+    with contextlib.closing(Memory(state_dir())) as memory:
         memory.mute([row.key for row in rows], arguments.muted)
         _share(arguments, snapshot, memory)
     for row in rows:
@@ -75,7 +75,7 @@ def mute(arguments: Namespace) -> int:
 
 def undo(_: Namespace) -> int:
     """Take the last step back. Raises NotFoundError when there is none, StorageError."""
-    with _memory() as memory:
+    with contextlib.closing(Memory(state_dir())) as memory:
         keys = memory.undo()
     if not keys:
         raise NotFoundError("there is nothing to undo")
@@ -89,7 +89,7 @@ def _say(arguments: Namespace, done: str, change: Callable[[Memory, Sequence[Ale
     calling = [(row, row.alert) for row in rows if row.alert is not None and not row.alert.acked]
     if not calling:
         raise NotFoundError(f"{one_line(' '.join(arguments.what))} has no alert that calls you")
-    with _memory() as memory:
+    with contextlib.closing(Memory(state_dir())) as memory:
         change(memory, [alert for _, alert in calling])
         _share(arguments, snapshot, memory)
     for row, alert in calling:
@@ -109,15 +109,6 @@ def _share(arguments: Namespace, snapshot: Snapshot, memory: Memory) -> None:
                         await push(client, one.name, memory)
 
     asyncio.run(send())
-
-
-@contextlib.contextmanager
-def _memory() -> Iterator[Memory]:
-    memory = Memory(state_dir())
-    try:
-        yield memory
-    finally:
-        memory.close()
 
 
 def _rows(arguments: Namespace, now: datetime) -> tuple[Snapshot, list[Row]]:

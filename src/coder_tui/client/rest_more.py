@@ -19,7 +19,21 @@ Query = Mapping[str, str | int | Sequence[str]]
 """Query parameters. Empty strings are left out; a sequence is one parameter several times."""
 
 
-class RestMore(ABC):
+class Requests(ABC):
+    """What groups of methods for `RestClient` call. See there."""
+
+    @abstractmethod
+    async def _read(
+        self, model: type[M], method: str, path: str, body: WireModel | None = None, *, query: Query | None = None
+    ) -> M: ...
+
+    @abstractmethod
+    async def _send(
+        self, method: str, path: str, body: WireModel | None = None, query: Query | None = None
+    ) -> bytes: ...
+
+
+class RestMore(Requests):
     """The methods, for `RestClient`. Each raises as said there."""
 
     async def connection_info(self, agent_id: str = "") -> AgentConnectionInfo:
@@ -90,13 +104,3 @@ class RestMore(ABC):
     async def set_favorite(self, workspace_id: str, favorite: bool) -> None:
         """`PUT` or `DELETE /workspaces/{id}/favorite`."""
         await self._send("PUT" if favorite else "DELETE", f"workspaces/{workspace_id}/favorite")
-
-    @abstractmethod
-    async def _read(
-        self, model: type[M], method: str, path: str, body: WireModel | None = None, *, query: Query | None = None
-    ) -> M: ...
-
-    @abstractmethod
-    async def _send(
-        self, method: str, path: str, body: WireModel | None = None, query: Query | None = None
-    ) -> bytes: ...

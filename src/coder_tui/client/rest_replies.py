@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import TypeVar
-
 from coder_tui.client.credentials import Credentials
-from coder_tui.client.rest_more import Query
-from coder_tui.wire.base import WireModel
+from coder_tui.client.rest_more import Requests
 from coder_tui.wire.chats import ChatPart, SendChat
 from coder_tui.wire.replies import Decision, ReplyWays, SendReply
 
-M = TypeVar("M", bound=WireModel)
 
-
-class RestReplies(ABC):
+class RestReplies(Requests):
     """The methods, for `RestClient`. Each raises as said there; 404 where the deployment has no such route."""
 
     credentials: Credentials
@@ -38,13 +32,3 @@ class RestReplies(ABC):
         """`POST /api/{prefix}/chats/{chat}/messages`: queued there while the chat is busy."""
         body = SendChat(content=[ChatPart(type="text", text=text)])
         await self._send("POST", f"{self.credentials.url}/api/{prefix}/chats/{chat_id}/messages", body)
-
-    @abstractmethod
-    async def _read(
-        self, model: type[M], method: str, path: str, body: WireModel | None = None, *, query: Query | None = None
-    ) -> M: ...
-
-    @abstractmethod
-    async def _send(
-        self, method: str, path: str, body: WireModel | None = None, query: Query | None = None
-    ) -> bytes: ...

@@ -63,7 +63,7 @@ class Stage:
     @property
     def work(self) -> Path:
         """Where the agents work, each in a directory of its workspace's name."""
-        return self.root / "work"
+        return self.root / "repos"
 
     def address(self, timeout: float = 20.0) -> daemon.HubAddress:
         """Wait until the hub accepts connections. Blocks; raises HubError with the hub's own last words."""
@@ -101,7 +101,7 @@ def stage() -> Iterator[Stage]:
     before = {name: os.environ.get(name) for name in names}
     hub: subprocess.Popen[bytes] | None = None
     try:
-        for name in (*KINDS, "work"):
+        for name in (*KINDS, "repos"):
             (root / name).mkdir(mode=0o700)
         os.environ.update(names)
         with (root / daemon.LOG_FILE).open("wb") as log:

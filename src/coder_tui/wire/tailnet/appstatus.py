@@ -33,10 +33,12 @@ class AppStatus(NamedTuple):
 
 def encode(report: AppStatus) -> bytes:
     """The message. Raises ValueError for an unknown state."""
+    from coder_tui.wire.tailnet.drpc import varint  # loaded where there is a socket to write to
+
     out = bytearray()
     for number, name in _TEXTS.items():
         if text := getattr(report, name).encode("utf-8", "replace"):
-            out += _varint(number << 3 | _BYTES) + _varint(len(text)) + text
+            out += varint(number << 3 | _BYTES) + varint(len(text)) + text
         if number == 1 and (state := STATES.index(report.state)):  # zero is left out; ascending, as everybody does it
             out += bytes((_STATE << 3 | _VARINT, state))
     return bytes(out)
@@ -70,15 +72,6 @@ def decode(data: bytes) -> AppStatus:
         if not number or at > len(data):
             raise _broken()
     return AppStatus(**values)
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
 
 
 def _number(data: bytes, at: int) -> tuple[int, int]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from coder_tui.wire.network import DerpHomeParams, DerpMap, DerpNode, DerpRegion
 from coder_tui.wire.tailnet import tailnet_pb2 as pb
 
+_NODE = tuple(field.name for field in pb.DERPMap.Region.Node.DESCRIPTOR.fields)
+"""Called the same in both forms."""
+
 
 def from_message(message: pb.DERPMap) -> DerpMap:
     """As the API's type. Region ids are the keys, whatever the regions themselves say."""
@@ -18,24 +21,7 @@ def from_message(message: pb.DERPMap) -> DerpMap:
                 region_code=region.region_code,
                 region_name=region.region_name,
                 avoid=region.avoid,
-                nodes=[
-                    DerpNode(
-                        name=node.name,
-                        region_id=node.region_id,
-                        host_name=node.host_name,
-                        cert_name=node.cert_name,
-                        ipv4=node.ipv4,
-                        ipv6=node.ipv6,
-                        stun_port=node.stun_port,
-                        stun_only=node.stun_only,
-                        derp_port=node.derp_port,
-                        insecure_for_tests=node.insecure_for_tests,
-                        force_http=node.force_http,
-                        stun_test_ip=node.stun_test_ip,
-                        can_port_80=node.can_port_80,
-                    )
-                    for node in region.nodes
-                ],
+                nodes=[DerpNode(**{name: getattr(node, name) for name in _NODE}) for node in region.nodes],
             )
             for key, region in message.regions.items()
         },
@@ -52,19 +38,5 @@ def to_message(derp: DerpMap) -> pb.DERPMap:
         made.region_id, made.embedded_relay, made.avoid = region.region_id, region.embedded_relay, region.avoid
         made.region_code, made.region_name = region.region_code, region.region_name
         for node in region.nodes:
-            made.nodes.add(
-                name=node.name,
-                region_id=node.region_id,
-                host_name=node.host_name,
-                cert_name=node.cert_name,
-                ipv4=node.ipv4,
-                ipv6=node.ipv6,
-                stun_port=node.stun_port,
-                stun_only=node.stun_only,
-                derp_port=node.derp_port,
-                insecure_for_tests=node.insecure_for_tests,
-                force_http=node.force_http,
-                stun_test_ip=node.stun_test_ip,
-                can_port_80=node.can_port_80,
-            )
+            made.nodes.add(**{name: getattr(node, name) for name in _NODE})
     return message

@@ -63,14 +63,14 @@ class Packet(NamedTuple):
 def encode(packet: Packet, split: int = SPLIT) -> bytes:
     """The packet as one frame, or as several of at most `split` bytes of data each."""
     kind, data, stream, message = packet
-    ids = _varint(stream) + _varint(message)
+    ids = varint(stream) + varint(message)
     if len(data) <= split:
-        return b"%c%b%b%b" % (kind << 1 | _DONE, ids, _varint(len(data)), data)
+        return b"%c%b%b%b" % (kind << 1 | _DONE, ids, varint(len(data)), data)
     frames = bytearray()
     for start in range(0, len(data), split):
         part = data[start : start + split]
         done = start + split >= len(data)
-        frames += b"%c%b%b%b" % (kind << 1 | done, ids, _varint(len(part)), part)
+        frames += b"%c%b%b%b" % (kind << 1 | done, ids, varint(len(part)), part)
     return bytes(frames)
 
 
@@ -109,8 +109,8 @@ class Sender:
         self._message += 1
         if size > self._split:
             return encode(Packet(kind, data, self.stream, self._message), self._split)
-        head = _SHORT[kind << 1 | _DONE] + _varint(self.stream) + _varint(self._message)
-        return b"".join((head, _varint(size), data))
+        head = _SHORT[kind << 1 | _DONE] + varint(self.stream) + varint(self._message)
+        return b"".join((head, varint(size), data))
 
     def invoke(self, path: str) -> bytes:
         """Begin a call of the method `path`."""
@@ -257,7 +257,8 @@ def _header(buffer: bytes, at: int) -> tuple[int, int, int, int] | None:
 _SHORT = tuple(bytes((value,)) for value in range(0x80))
 
 
-def _varint(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """`value`, which is not negative, in seven bits a byte, the low ones first."""
     if value < 0x80:
         return _SHORT[value]
     if value < 0x4000:
